@@ -1,0 +1,68 @@
+/**
+ * Every way LuminaGuard can fail, and the one class that carries it. An error names what happened
+ * (`message`), what the person can do next (`hint`) and what caused it (`cause`).
+ */
+
+/** Each code, with a line on when it is raised. Frozen by test/pins/error-codes.test.ts. */
+export const errorCodes = {
+  USAGE: "the command line or an option is not understood",
+  CONFIG_INVALID: "a configuration file, environment variable or option has a bad value",
+  CANCELLED: "the caller's signal was aborted",
+  TIMEOUT: "a wait reached its deadline",
+  PROCESS_FAILED: "a program that LuminaGuard needs did not start, or failed",
+  TOOL_MISSING: "a program that LuminaGuard needs is not installed, or is too old",
+  HYPERVISOR_UNAVAILABLE: "no hypervisor on this host booted the canary machine",
+  SPEC_REFUSED: "the machine that was asked for is not one this hypervisor can run",
+  VM_BOOT_FAILED: "a machine did not reach its first answered request",
+  VM_GONE: "the machine ended while it was needed",
+  VM_STATE: "the machine cannot do this in the state it is in",
+  TEMPLATE_INVALID: "a template's files are not what was published; it is rebuilt",
+  WIRE_BROKEN: "the guest sent bytes that are not the protocol, or closed the wire",
+  WIRE_LIMIT: "the guest sent more than a bound allows",
+  GUEST_REFUSED: "the guest agent answered a request with an error",
+  EXEC_NOT_FOUND: "the command does not exist in the machine (exit 127)",
+  EXEC_NOT_EXECUTABLE: "the command exists in the machine but cannot be executed (exit 126)",
+  IMAGE_NOT_FOUND: "no image has that name",
+  IMAGE_INVALID: "an image's files are not what was built",
+  IMAGE_BUILD_FAILED: "an image could not be built",
+  WORKSPACE_REFUSED: "the folder may not be used as a workspace",
+  WORKSPACE_TOO_LARGE: "the folder is larger than a workspace may be",
+  CHANGES_HOSTILE: "what came out of the machine breaks the rules for a change set",
+  CHANGES_NOT_FOUND: "no change set has that id",
+  CHANGES_CONFLICT: "a host file changed meanwhile; nothing was applied",
+  APPLY_FAILED: "a change set could not be applied; the workspace is as it was",
+  HOST_LIMIT: "the host has no room: disk full, path too long, folder not writable",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface LuminaGuardErrorOptions {
+  /** what to do next, one line for a person */
+  readonly hint?: string;
+  /** facts for programs, never secrets */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+export class LuminaGuardError extends Error {
+  override readonly name = "LuminaGuardError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: LuminaGuardErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = Object.freeze({ ...options.details });
+  }
+}
+
+export function isLuminaGuardError(error: unknown, code?: ErrorCode): error is LuminaGuardError {
+  return error instanceof LuminaGuardError && (code === undefined || error.code === code);
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
