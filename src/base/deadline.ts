@@ -1,0 +1,41 @@
+/**
+ * Waits that end: every wait in LuminaGuard has a deadline and obeys the caller's signal.
+ * A wait that the caller aborted rethrows the caller's own reason.
+ */
+import { LuminaGuardError } from "../errors.ts";
+import { createDeferred } from "./deferred.ts";
+
+export interface DeadlineOptions {
+  /** longest wait in `ms` */
+  readonly timeoutMs: number;
+  /** what is waited for, as it stands in "… took longer than 5 s" */
+  readonly what: string;
+  readonly hint?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The promise's value, or TIMEOUT when `timeoutMs` passed first, or the signal's reason.
+ * The work itself is not stopped: the caller owns it.
+ */
+export async function withDeadline<T>(work: Promise<T>, options: DeadlineOptions): Promise<T> {
+  const { timeoutMs, what, hint, signal } = options;
+  signal?.throwIfAborted();
+  const end = createDeferred<never>();
+  const timer = setTimeout(() => {
+    const message = `${what} took longer than ${formatSeconds(timeoutMs)}`;
+    end.reject(new LuminaGuardError("TIMEOUT", message, hint === undefined ? {} : { hint }));
+  }, timeoutMs);
+  const onAbort = (): void => end.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, end.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+function formatSeconds(ms: number): string {
+  return `${String(Math.round(ms / 100) / 10)} s`;
+}
