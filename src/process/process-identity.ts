@@ -1,0 +1,55 @@
+/** Which process a pid means: a pid is used again after its process ended, its start time is not. */
+import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** clock ticks after boot at which it started (field 22 of /proc/PID/stat); null where there is no /proc */
+  readonly startTicks: number | null;
+}
+
+/** The process's identity now; `undefined` when there is no such process. */
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  try {
+    return { pid, startTicks: parseStartTicks(await readFile(`/proc/${pid}/stat`, "latin1")) };
+  } catch {
+    // no /proc (macOS, Windows), or no such process
+    return isAlive(pid) ? { pid, startTicks: null } : undefined;
+  }
+}
+
+/** This process. */
+export function identifySelf(): ProcessIdentity {
+  try {
+    return {
+      pid: process.pid,
+      startTicks: parseStartTicks(readFileSync("/proc/self/stat", "latin1")),
+    };
+  } catch {
+    // no /proc on this platform: the pid alone has to do
+    return { pid: process.pid, startTicks: null };
+  }
+}
+
+/** Whether the very process that was identified is still there. A zombie is not. */
+export async function isRunning(identity: ProcessIdentity): Promise<boolean> {
+  const now = await identifyProcess(identity.pid);
+  return now !== undefined && now.startTicks === identity.startTicks;
+}
+
+/** The command name may hold spaces and parentheses, so fields count from the last ")". */
+function parseStartTicks(stat: string): number | null {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[0] === "Z" || fields[0] === "X") throw new Error("the process has ended");
+  const ticks = Number(fields[19]);
+  return Number.isSafeInteger(ticks) ? ticks : null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,111 @@
+/** One running machine with its wire: what a program that uses LuminaGuard holds. */
+import type { Duplex, Readable } from "node:stream";
+import type { ManagedVm } from "../vm/managed-vm.ts";
+import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
+import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
+import { ExecHandle } from "./exec-handle.ts";
+import type { ExecOptions } from "./exec-handle.ts";
+
+interface SignalOption {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Files inside a machine. */
+export interface MachineFiles {
+  /** The bytes of a file. Raises GUEST_REFUSED when there is none. */
+  readonly read: (path: string, options?: ReadFileOptions) => Promise<Buffer>;
+  /** Writes a file, making the folders above it. */
+  readonly write: (
+    path: string,
+    data: Uint8Array | string,
+    options?: WriteFileOptions,
+  ) => Promise<void>;
+  /** Unpacks a tar stream below a folder. */
+  readonly unpack: (path: string, tar: Readable, options?: SignalOption) => Promise<void>;
+  /** The tree below a folder as a tar stream. Hostile bytes: the machine wrote them. */
+  readonly pack: (path: string, options?: SignalOption) => AsyncGenerator<Buffer, void, undefined>;
+}
+
+export class Machine implements AsyncDisposable {
+  readonly files: MachineFiles;
+  readonly #vm: ManagedVm;
+  readonly #instance: VmInstance;
+  readonly #wire: WireClient;
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor(
+    vm: ManagedVm,
+    instance: VmInstance,
+    wire: WireClient,
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.#vm = vm;
+    this.#instance = instance;
+    this.#wire = wire;
+    this.#env = env;
+    this.files = Object.freeze({
+      read: (path, options) => wire.readFile(path, options),
+      write: (path, data, options) => wire.writeFile(path, data, options),
+      unpack: async (path, tar, options) => void (await wire.sendTar(path, tar, options)),
+      pack: (path, options) => wire.receiveTar(path, options),
+    } satisfies MachineFiles);
+  }
+
+  get id(): string {
+    return this.#instance.id;
+  }
+
+  /** the hypervisor process on the host */
+  get pid(): number {
+    return this.#instance.pid;
+  }
+
+  /** from the call of `spawn` until the guest answered, in `ms` */
+  get spawnTimeMs(): number {
+    return this.#instance.spawnTimeMs;
+  }
+
+  get kind(): VmInstance["kind"] {
+    return this.#instance.kind;
+  }
+
+  /** settles when the machine is gone; never rejects */
+  get exited(): Promise<VmExit> {
+    return this.#instance.exited;
+  }
+
+  /** Runs a command: an array, never parsed by a shell. */
+  exec(argv: readonly string[], options: ExecOptions = {}): ExecHandle {
+    const { env, cwd = "/workspace", user, timeoutMs, stdin, tty, signal } = options;
+    const start = {
+      argv,
+      env: { ...this.#env, ...env },
+      cwd,
+      user,
+      timeoutMs,
+      tty,
+      stdin: stdin !== undefined,
+    };
+    return new ExecHandle(this.#wire.exec(start, { signal }), options);
+  }
+
+  /** A byte stream to a port inside the machine. */
+  connect(port: number, options: SignalOption = {}): Promise<Duplex> {
+    return this.#wire.connectPort(port, "127.0.0.1", options);
+  }
+
+  /** Kills every process in the machine but the guest agent. */
+  async quiesce(options: SignalOption = {}): Promise<void> {
+    await this.#wire.quiesce(options);
+  }
+
+  /** Ends the machine; nothing of it is left on the host. */
+  async stop(graceMs = 0): Promise<void> {
+    this.#wire.close();
+    await this.#vm.stop(graceMs);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}

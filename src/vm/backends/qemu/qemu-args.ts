@@ -1,0 +1,112 @@
+/**
+ * From a machine's spec to QEMU's command line. Pure. Every accelerator is the same backend: what
+ * differs is the machine type, the processor model and the kind of bus, in one table.
+ * Options: QEMU's system/invocation manual; `tsc_early_khz` is what makes microvm boot every time
+ * under emulation, where calibrating the time-stamp counter against an emulated timer can hang.
+ */
+import type { VmSpec } from "../../spec.ts";
+
+export type Accelerator = "tcg" | "kvm" | "hvf" | "whpx";
+export type Architecture = "x64" | "arm64";
+
+/** Descriptors the process gets: see `startChild`. */
+export const qemuFds = { state: 3, info: 4, control: 5 } as const;
+
+export interface RamFile {
+  readonly path: string;
+  /** `source`: written by the machine. `clone`: mapped privately. `clone-readonly`: opened for reading only (QEMU 8.2) */
+  readonly use: "source" | "clone" | "clone-readonly";
+}
+
+export interface QemuArgsOptions {
+  readonly spec: VmSpec;
+  readonly accelerator: Accelerator;
+  readonly architecture: Architecture;
+  readonly wirePath: string;
+  /** file behind the machine's memory; without it memory is anonymous */
+  readonly ram?: RamFile | undefined;
+  /** the machine's device state comes in on `qemuFds.state` */
+  readonly incoming: boolean;
+}
+
+interface Platform {
+  readonly machine: string;
+  readonly cpu: string;
+  /** suffix of the virtio devices */
+  readonly bus: "device" | "pci";
+  readonly console: string;
+  readonly kernelArgs: string;
+}
+
+const quiet = "quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent";
+/** any plausible value does: the clock is read from kvm-clock or the TSC itself afterwards */
+const tscEarlyKhz = "tsc_early_khz=2000000";
+
+function platformOf(accelerator: Accelerator, architecture: Architecture): Platform {
+  if (architecture === "arm64") {
+    const cpu = accelerator === "tcg" ? "max" : "host";
+    return { machine: "virt", cpu, bus: "pci", console: "ttyAMA0", kernelArgs: quiet };
+  }
+  const base = { console: "ttyS0", kernelArgs: `${tscEarlyKhz} ${quiet}` };
+  if (accelerator === "tcg" || accelerator === "kvm") {
+    const machine = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on";
+    return { ...base, machine, cpu: accelerator === "kvm" ? "host" : "max", bus: "device" };
+  }
+  const cpu = accelerator === "whpx" ? "Haswell-noTSX" : "host";
+  return { ...base, machine: "q35", cpu, bus: "pci", kernelArgs: quiet };
+}
+
+/** translated code kept per machine in `MiB`: bounds what an idle clone costs */
+const translationCacheMib = 64;
+
+export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
+  const { spec, accelerator, architecture, ram } = options;
+  const platform = platformOf(accelerator, architecture);
+  const memory = ram === undefined ? [] : ["-object", ramObject(ram, spec.memoryMib)];
+  const backend = ram === undefined ? "" : ",memory-backend=ram0";
+  return [
+    ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...memory,
+    ...["-machine", `${platform.machine}${backend}`],
+    ...["-accel", acceleratorOption(accelerator)],
+    ...["-cpu", platform.cpu, "-m", `${spec.memoryMib}M`, "-smp", String(spec.vcpus)],
+    ...["-kernel", spec.image.kernelPath, "-initrd", spec.image.initramfsPath],
+    ...["-append", `console=${platform.console} ${platform.kernelArgs}`],
+    ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
+    ...["-chardev", `socket,id=control,fd=${qemuFds.control}`],
+    ...["-mon", "chardev=control,mode=control"],
+    ...["-device", `virtio-serial-${platform.bus}`],
+    ...["-chardev", `socket,id=wire,path=${escapeComma(options.wirePath)},server=on,wait=off`],
+    ...["-device", "virtserialport,chardev=wire,name=agent"],
+    ...layerArgs(spec.image.layerPath, platform.bus),
+    ...(options.incoming ? ["-incoming", `fd:${qemuFds.state}`] : []),
+    ...(ram === undefined ? [] : ["-global", "migration.x-ignore-shared=on"]),
+  ];
+}
+
+function acceleratorOption(accelerator: Accelerator): string {
+  if (accelerator === "tcg") return `tcg,tb-size=${translationCacheMib}`;
+  return accelerator === "whpx" ? "whpx,kernel-irqchip=off" : accelerator;
+}
+
+function ramObject(ram: RamFile, memoryMib: number): string {
+  const file = `memory-backend-file,id=ram0,size=${memoryMib}M,mem-path=${escapeComma(ram.path)}`;
+  if (ram.use === "source") return `${file},share=on`;
+  return ram.use === "clone" ? `${file},share=off` : `${file},share=off,readonly=on,rom=off`;
+}
+
+function layerArgs(layerPath: string | undefined, bus: string): string[] {
+  if (layerPath === undefined) return [];
+  const file = `driver=file,filename=${escapeComma(layerPath)},locking=off`;
+  return [
+    ...["-blockdev", `${file},node-name=layer-file,read-only=on,auto-read-only=off`],
+    ...["-blockdev", "driver=raw,file=layer-file,node-name=layer,read-only=on"],
+    ...["-device", `virtio-blk-${bus},drive=layer`],
+  ];
+}
+
+/** QEMU splits option values at commas; a doubled comma is one comma. */
+function escapeComma(value: string): string {
+  return value.replaceAll(",", ",,");
+}

@@ -1,0 +1,73 @@
+/** Finds QEMU on this host and learns its version, once for each binary. */
+import { stat } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { LuminaGuardError } from "../../../errors.ts";
+import { runProgram } from "../../../process/run-program.ts";
+import type { Architecture } from "./qemu-args.ts";
+
+export interface QemuBinary {
+  readonly path: string;
+  readonly version: string;
+  /** size and change time: another build of the same version is another QEMU */
+  readonly fingerprint: string;
+}
+
+/** What a binary said of its version, kept so that a start need not ask again. */
+export interface QemuVersions {
+  readonly get: (key: string) => Promise<string | undefined>;
+  readonly set: (key: string, version: string) => Promise<void>;
+}
+
+const debianPackages = { x64: "qemu-system-x86", arm64: "qemu-system-arm" } as const;
+const programs = { x64: "qemu-system-x86_64", arm64: "qemu-system-aarch64" } as const;
+/** oldest QEMU with everything used here: Debian 12's */
+const versionMin = "7.2.0";
+
+/** Raises TOOL_MISSING when QEMU is not there or too old, with what to install. */
+export async function findQemu(
+  architecture: Architecture,
+  searchPath: string,
+  versions?: QemuVersions,
+): Promise<QemuBinary> {
+  const name = programs[architecture];
+  const install = `install it: sudo apt-get install ${debianPackages[architecture]}`;
+  for (const folder of searchPath.split(delimiter)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() !== true) continue;
+    const fingerprint = `${path}:${found.size}:${found.ctimeMs}`;
+    const key = `qemu ${fingerprint}`;
+    const known = await versions?.get(key);
+    const version = known ?? (await readVersion(path));
+    if (known === undefined) await versions?.set(key, version);
+    if (atLeast(version, versionMin)) return { path, version, fingerprint };
+    throw new LuminaGuardError(
+      "TOOL_MISSING",
+      `QEMU ${version} is too old; ${versionMin} is needed`,
+      {
+        hint: install,
+        details: { path, version },
+      },
+    );
+  }
+  throw new LuminaGuardError("TOOL_MISSING", `QEMU (${name}) is not installed`, { hint: install });
+}
+
+async function readVersion(path: string): Promise<string> {
+  const { stdout } = await runProgram(path, ["--version"], { timeoutMs: 10_000 });
+  const version = /version (\d+\.\d+\.\d+)/.exec(stdout.toString("utf8"))?.[1];
+  if (version !== undefined) return version;
+  throw new LuminaGuardError("TOOL_MISSING", `${path} does not say its version`, {
+    hint: "is it QEMU?",
+  });
+}
+
+/** Whether a dotted version is `least` or later. */
+export function atLeast(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => text.split(".").map(Number));
+  for (const [index, number] of (b ?? []).entries()) {
+    const own = a?.[index] ?? 0;
+    if (own !== number) return own > number;
+  }
+  return true;
+}

@@ -1,0 +1,147 @@
+/**
+ * One QEMU process inside its walls: started, known by its real pid, recorded for the reaper, and
+ * gone with all its files. Booting and cloning differ only in the arguments and the state handed in.
+ */
+import { chmod } from "node:fs/promises";
+import type { Duplex } from "node:stream";
+import { withDeadline } from "../../../base/deadline.ts";
+import { createDeferred } from "../../../base/deferred.ts";
+import { LuminaGuardError } from "../../../errors.ts";
+import { startChild } from "../../../process/child.ts";
+import type { Child } from "../../../process/child.ts";
+import { identifyProcess } from "../../../process/process-identity.ts";
+import type { ProcessIdentity } from "../../../process/process-identity.ts";
+import { confine } from "../../confinement.ts";
+import type { ConfinementTools } from "../../confinement.ts";
+import type { VmExit } from "../../hypervisor.ts";
+import type { MachineFolder } from "../../machine-folder.ts";
+import type { VmSpec } from "../../spec.ts";
+import { qemuFds } from "./qemu-args.ts";
+import { QmpClient } from "./qmp.ts";
+
+export interface QemuProcess {
+  readonly pid: number;
+  readonly control: QmpClient;
+  /** the channel on which device state goes in or out */
+  readonly state: Duplex;
+  /** settles when the process is gone and the machine's folder removed */
+  readonly exited: Promise<VmExit>;
+  /** what the machine last wrote on its console, for error messages */
+  readonly consoleTail: () => string;
+  readonly kill: () => Promise<void>;
+}
+
+export interface QemuStart {
+  readonly binary: string;
+  readonly args: readonly string[];
+  readonly spec: VmSpec;
+  readonly folder: MachineFolder;
+  readonly tools: ConfinementTools;
+  readonly readOnly: readonly string[];
+  readonly readWrite: readonly string[];
+  readonly devices: readonly string[];
+  /** device state of a frozen machine, which this one becomes */
+  readonly incomingState?: Buffer | undefined;
+}
+
+/** address space beside the machine's memory: QEMU itself, its libraries, threads, translated code */
+const overheadBytes = 2 * 1024 ** 3;
+const setUpTimeoutMs = 10_000;
+
+/** Starts QEMU and waits until its sockets listen. On failure nothing is left behind. */
+export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
+  const { folder, spec, tools } = start;
+  const [file, ...args] = confine(
+    {
+      command: [start.binary, ...start.args],
+      readOnly: start.readOnly,
+      readWrite: [folder.path, ...start.readWrite],
+      devices: start.devices,
+      uid: folder.uid,
+      addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
+      infoFd: qemuFds.info,
+    },
+    tools,
+  );
+  let child: Child;
+  try {
+    child = await startChild(file, args, { channels: 3 });
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
+  return watch(child, start, signal);
+}
+
+async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
+  const { folder, tools } = start;
+  const [state, info, controlChannel] = child.channels;
+  if (state === undefined || info === undefined || controlChannel === undefined) {
+    throw new Error("three channels were asked for");
+  }
+  const control = new QmpClient(controlChannel);
+  if (start.incomingState !== undefined) state.end(start.incomingState);
+  let requested = false;
+  const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
+    for (const channel of child.channels) channel.destroy();
+    await folder.remove();
+    const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
+    return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
+  });
+  const kill = async (): Promise<void> => {
+    requested = true;
+    child.kill("SIGKILL");
+    await exited;
+  };
+  try {
+    const died = child.exited.then(() => Promise.reject(startFailure(child)));
+    const pid = await Promise.race([readPid(child, info, tools), died]);
+    await folder.recordProcess(pid);
+    await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
+    // root made it for the machine's own user: nobody else may speak on the wire
+    await chmod(`${folder.path}/wire.sock`, 0o600);
+    return { pid: pid.pid, control, state, exited, consoleTail: child.stdoutTail, kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+}
+
+/** The walls say who is inside them; without namespaces the command replaced itself and the pid stays. */
+async function readPid(
+  child: Child,
+  info: Duplex,
+  tools: ConfinementTools,
+): Promise<ProcessIdentity> {
+  const pid = tools.namespaces ? await readInfo(info) : child.pid;
+  const identity = await identifyProcess(pid);
+  if (identity === undefined) throw startFailure(child);
+  return identity;
+}
+
+async function readInfo(info: Duplex): Promise<number> {
+  const pid = createDeferred<number>();
+  let text = "";
+  info.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    const found = /"child-pid":\s*(\d+)/.exec(text);
+    if (found !== null) pid.resolve(Number(found[1]));
+  });
+  return withDeadline(pid.promise, { timeoutMs: setUpTimeoutMs, what: "confining the hypervisor" });
+}
+
+function startFailure(child: Child): LuminaGuardError {
+  return new LuminaGuardError(
+    "VM_BOOT_FAILED",
+    `the hypervisor did not start${lastLine(child.stderrTail())}`,
+    {
+      hint: "luminaguard doctor shows what works on this host",
+      details: { stderr: child.stderrTail() },
+    },
+  );
+}
+
+function lastLine(text: string): string {
+  const line = text.trim().split("\n").at(-1) ?? "";
+  return line === "" ? "" : `: ${line}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * Frozen machines on disk, each a folder named by the key of everything that could change it:
+ *
+ *   <templates>/<key>/ram            the machine's memory, cloned by private mapping
+ *   <templates>/<key>/state          device state, handed to each clone; hashed at every load
+ *   <templates>/<key>/template.json  what was published; written last
+ *
+ * A folder is published by one rename. A template whose files are not what was published is dropped
+ * and made again. The memory file is checked by size, owner, mode and change time before each
+ * clone; its whole hash takes about a second per GiB and is checked off the path.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { LuminaGuardError } from "../../../errors.ts";
+
+const schema = v.object({
+  version: v.literal(1),
+  stateSha256: v.string(),
+  ramSha256: v.optional(v.string()),
+  ram: v.object({
+    size: v.number(),
+    uid: v.number(),
+    mode: v.number(),
+    /** nanoseconds as text: more than a double holds */
+    ctimeNs: v.string(),
+    inode: v.string(),
+  }),
+});
+type Manifest = v.InferOutput<typeof schema>;
+
+export interface Template {
+  readonly key: string;
+  readonly folder: string;
+  readonly ramPath: string;
+  readonly state: Buffer;
+}
+
+export interface TemplateDraft {
+  readonly folder: string;
+  readonly ramPath: string;
+  /** Makes the draft the template of its key. Another process may have been first: then that one stays. */
+  readonly publish: (state: Buffer) => Promise<void>;
+  readonly discard: () => Promise<void>;
+}
+
+export class TemplateStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The template, checked; `undefined` when there is none or it is not what was published (then it is dropped). */
+  async open(key: string): Promise<Template | undefined> {
+    const folder = join(this.#folder, key);
+    try {
+      const manifest = await readManifest(folder);
+      const ramPath = join(folder, "ram");
+      requireSame(manifest, await stat(ramPath, { bigint: true }));
+      const state = await readFile(join(folder, "state"));
+      if (sha256(state) !== manifest.stateSha256) throw invalid("its device state was changed");
+      return { key, folder, ramPath, state };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") await this.drop(key);
+      return undefined;
+    }
+  }
+
+  async draft(key: string): Promise<TemplateDraft> {
+    const folder = join(this.#folder, `.draft-${process.pid}-${randomBytes(4).toString("hex")}`);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const ramPath = join(folder, "ram");
+    return {
+      folder,
+      ramPath,
+      publish: (state) => this.#publish(key, folder, state),
+      discard: () => rm(folder, { recursive: true, force: true }),
+    };
+  }
+
+  async #publish(key: string, folder: string, state: Buffer): Promise<void> {
+    const ram = await stat(join(folder, "ram"), { bigint: true });
+    const manifest: Manifest = { version: 1, stateSha256: sha256(state), ram: factsOf(ram) };
+    await writeFile(join(folder, "state"), state, { mode: 0o600 });
+    await writeFile(join(folder, "template.json"), JSON.stringify(manifest), { mode: 0o600 });
+    await rename(folder, join(this.#folder, key)).catch(async (error: unknown) => {
+      await rm(folder, { recursive: true, force: true });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    });
+  }
+
+  /**
+   * Hashes the whole memory file. The first time the hash is kept; later a file that differs costs
+   * the template its place. Returns whether the template is what was published.
+   */
+  async audit(key: string): Promise<boolean> {
+    const folder = join(this.#folder, key);
+    try {
+      const manifest = await readManifest(folder);
+      requireSame(manifest, await stat(join(folder, "ram"), { bigint: true }));
+      const ramSha256 = await hashFile(join(folder, "ram"));
+      requireSame(manifest, await stat(join(folder, "ram"), { bigint: true }));
+      if (manifest.ramSha256 === undefined) {
+        const file = join(folder, "template.json");
+        await writeFile(`${file}.new`, JSON.stringify({ ...manifest, ramSha256 }), { mode: 0o600 });
+        await rename(`${file}.new`, file);
+        return true;
+      }
+      if (manifest.ramSha256 !== ramSha256) throw invalid("its memory was changed");
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return true; // dropped meanwhile
+      await this.drop(key);
+      return false;
+    }
+  }
+
+  async drop(key: string): Promise<void> {
+    const away = join(this.#folder, `.dropped-${process.pid}-${randomBytes(4).toString("hex")}`);
+    await rename(join(this.#folder, key), away).catch(() => undefined); // another process was first
+    await rm(away, { recursive: true, force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names = await readdir(this.#folder).catch(() => []);
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
+  }
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, "template.json"), "utf8");
+  return v.parse(schema, JSON.parse(text));
+}
+
+interface FileFacts {
+  readonly size: bigint;
+  readonly uid: bigint;
+  readonly mode: bigint;
+  readonly ctimeNs: bigint;
+  readonly ino: bigint;
+}
+
+function factsOf(ram: FileFacts): Manifest["ram"] {
+  return {
+    size: Number(ram.size),
+    uid: Number(ram.uid),
+    mode: Number(ram.mode),
+    ctimeNs: ram.ctimeNs.toString(),
+    inode: ram.ino.toString(),
+  };
+}
+
+function requireSame(manifest: Manifest, ram: FileFacts): void {
+  const now = factsOf(ram);
+  for (const [fact, was] of Object.entries(manifest.ram)) {
+    if (now[fact as keyof Manifest["ram"]] !== was)
+      throw invalid(`its memory file's ${fact} changed`);
+  }
+}
+
+function invalid(why: string): LuminaGuardError {
+  return new LuminaGuardError("TEMPLATE_INVALID", `a template cannot be trusted: ${why}`);
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,41 @@
+/** Which walls can be built on this host: found by building them around a program that does nothing. */
+import { runProgram } from "../process/run-program.ts";
+import { confine } from "./confinement.ts";
+import type { ConfinementTools } from "./confinement.ts";
+import type { VerdictCache } from "./verdict-cache.ts";
+
+export interface ConfinementReport extends ConfinementTools {
+  /** why there are no namespaces */
+  readonly reason: string | undefined;
+}
+
+const unprivilegedUid = 1_879_048_191;
+
+export async function probeConfinement(
+  asRoot: boolean,
+  cache: VerdictCache,
+  key: string,
+): Promise<ConfinementReport> {
+  const cacheKey = `confinement ${String(asRoot)} ${key}`;
+  const known = await cache.get(cacheKey);
+  if (known === "namespaces") return { asRoot, namespaces: true, reason: undefined };
+  const [file, ...args] = confine(
+    {
+      command: ["/usr/bin/true"],
+      readOnly: [],
+      readWrite: [],
+      devices: [],
+      uid: asRoot ? unprivilegedUid : undefined,
+      addressSpaceBytesMax: 1024 ** 3,
+      infoFd: 2,
+    },
+    { asRoot, namespaces: true },
+  );
+  try {
+    await runProgram(file, args, { timeoutMs: 10_000 });
+    await cache.set(cacheKey, "namespaces");
+    return { asRoot, namespaces: true, reason: undefined };
+  } catch (error) {
+    return { asRoot, namespaces: false, reason: (error as Error).message };
+  }
+}

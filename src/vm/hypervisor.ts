@@ -1,0 +1,75 @@
+/**
+ * The two interfaces every backend implements, and nothing else. A hypervisor is one way to run
+ * machines on this host; an instance is one machine. What only some can do is a small facet of its
+ * own, present or absent; no method exists only to refuse.
+ */
+import type { VmSpec } from "./spec.ts";
+
+export interface HypervisorFeatures {
+  /** machines after the first of an image are copy-on-write clones of a frozen one */
+  readonly templates: boolean;
+  /** a machine's code runs on the host's processor and not in an emulator */
+  readonly hardwareVirtualization: boolean;
+}
+
+export type Probe =
+  | { readonly kind: "ready"; readonly version: string }
+  | { readonly kind: "unavailable"; readonly reason: string; readonly fix: string };
+
+/** What the holder of a machine says and hears on its wire while it boots; handed in by the runtime. */
+export interface Greeter {
+  /** resolves when the guest agent answers on this socket; leaves no connection behind */
+  readonly prepare: (socketPath: string, signal: AbortSignal) => Promise<void>;
+  /** gives the machine its own time, entropy and name, and resolves when the guest said it is done */
+  readonly greet: (socketPath: string, vmId: string, signal: AbortSignal) => Promise<void>;
+}
+
+export type SpawnKind = "cold" | "clone";
+export type SpawnPhase = "booting" | "freezing template" | "cloning";
+
+export interface SpawnConfig {
+  readonly spec: VmSpec;
+  readonly greeter: Greeter;
+  /** called as the spawn goes on, for a person who waits */
+  readonly onPhase?: ((phase: SpawnPhase) => void) | undefined;
+}
+
+export interface Hypervisor {
+  readonly name: string;
+  /** what runs the machine's code: tcg, kvm, hvf, whpx, none */
+  readonly accelerator: string;
+  readonly features: HypervisorFeatures;
+  /** Whether it can be used here, or why not. Never throws, leaves nothing behind. */
+  readonly probe: (signal?: AbortSignal) => Promise<Probe>;
+  /** What in this spec it cannot honour; refused before anything starts. */
+  readonly check: (spec: VmSpec) => readonly string[];
+  /**
+   * A machine that was greeted. Raises VM_BOOT_FAILED, TIMEOUT, SPEC_REFUSED or HOST_LIMIT with
+   * nothing left behind.
+   */
+  readonly spawn: (config: SpawnConfig, signal?: AbortSignal) => Promise<VmInstance>;
+}
+
+export interface VmExit {
+  /** the machine was asked to end */
+  readonly requested: boolean;
+  /** why it ended, for a person */
+  readonly reason: string;
+}
+
+export interface VmInstance {
+  readonly id: string;
+  /** the hypervisor process on the host; 0 where there is none */
+  readonly pid: number;
+  /** Unix socket (or named pipe) of the wire */
+  readonly socketPath: string;
+  /** from the call of `spawn` until the guest, after `resume` was applied, answered; in `ms` */
+  readonly spawnTimeMs: number;
+  readonly kind: SpawnKind;
+  /** settles once, when the machine is gone and its files are removed; never rejects */
+  readonly exited: Promise<VmExit>;
+  /** Asks the machine to end and resolves when it is gone. May take as long as the machine likes. */
+  readonly stop: () => Promise<void>;
+  /** Takes the machine away and resolves when it is gone. */
+  readonly kill: () => Promise<void>;
+}

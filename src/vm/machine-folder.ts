@@ -1,0 +1,140 @@
+/**
+ * Each machine has one folder below the runtime folder, 0700, named by the machine's id. Making the
+ * folder is what claims the id, and with it the machine's own user id when LuminaGuard runs as root.
+ * The record inside says whose machine it is, so that a later start can clear what a dead host left.
+ */
+import { randomBytes } from "node:crypto";
+import { chown, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { makePrivateFolder } from "../base/private-folder.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { identifySelf, isRunning } from "../process/process-identity.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
+
+/**
+ * First of 2^20 user ids that only machines use. systemd's table of ids (docs/UIDS-GIDS) leaves
+ * 1879048192 to 2147483647 to nobody.
+ */
+const machineUidFirst = 1_879_048_192;
+/** longest path of a Unix socket: 108 bytes on Linux, 104 on macOS, with the closing zero */
+const socketPathBytesMax = 103;
+
+export interface MachineFolder {
+  readonly id: string;
+  readonly path: string;
+  /** the user the hypervisor process runs as; `undefined`: the caller's own */
+  readonly uid: number | undefined;
+  /** adds the hypervisor process to the record */
+  readonly recordProcess: (vmm: ProcessIdentity) => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+const identitySchema = v.object({
+  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  startTicks: v.nullable(v.number()),
+});
+const recordSchema = v.object({ host: identitySchema, vmm: v.optional(identitySchema) });
+
+/**
+ * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own.
+ * Raises HOST_LIMIT when the path is too long for a socket or the folder cannot be made.
+ */
+export async function createMachineFolder(
+  runtimeDir: string,
+  asRoot: boolean,
+): Promise<MachineFolder> {
+  const longest = join(runtimeDir, "vm-00000", "wire.sock");
+  if (Buffer.byteLength(longest) > socketPathBytesMax) {
+    throw new LuminaGuardError(
+      "HOST_LIMIT",
+      `the runtime folder's path is too long: ${runtimeDir}`,
+      {
+        hint: "set LUMINAGUARD_RUNTIME_DIR to a shorter path (a socket's path has 103 bytes at most)",
+      },
+    );
+  }
+  const { number, path, id } = await claim(runtimeDir);
+  const uid = asRoot ? machineUidFirst + number : undefined;
+  if (uid !== undefined) await chown(path, uid, uid);
+  const host = identifySelf();
+  const write = async (vmm?: ProcessIdentity): Promise<void> => {
+    const file = join(runtimeDir, `${id}.json`);
+    await writeFile(`${file}.new`, JSON.stringify({ host, vmm }), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  };
+  await write();
+  return {
+    id,
+    path,
+    uid,
+    recordProcess: write,
+    remove: () => removeMachine(runtimeDir, id),
+  };
+}
+
+async function claim(runtimeDir: string): Promise<{ number: number; path: string; id: string }> {
+  try {
+    await makePrivateFolder(runtimeDir);
+    for (;;) {
+      const number = randomBytes(4).readUInt32BE() % 2 ** 20;
+      const id = `vm-${number.toString(16).padStart(5, "0")}`;
+      const path = join(runtimeDir, id);
+      const made = await mkdir(path, { mode: 0o700 }).then(() => true, isTaken);
+      if (made) return { number, path, id };
+    }
+  } catch (error) {
+    if (isLuminaGuardError(error)) throw error;
+    throw new LuminaGuardError("HOST_LIMIT", `cannot make a machine's folder in ${runtimeDir}`, {
+      hint: "check that the folder can be written and its disk is not full",
+      cause: error,
+    });
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+  throw error;
+}
+
+async function removeMachine(runtimeDir: string, id: string): Promise<void> {
+  await rm(join(runtimeDir, id), { recursive: true, force: true });
+  await rm(join(runtimeDir, `${id}.json`), { force: true });
+}
+
+/**
+ * Ends and removes every machine whose host process is dead. Returns their ids. Hypervisors die
+ * with their host by themselves; this is the second net, and what takes the files away.
+ */
+export async function reapMachines(runtimeDir: string): Promise<readonly string[]> {
+  const names = await readdir(runtimeDir).catch(() => []);
+  const ids = new Set(
+    names.flatMap((name) => /^(vm-[0-9a-f]{5})(\.json|\.json\.new)?$/.exec(name)?.[1] ?? []),
+  );
+  const reaped: string[] = [];
+  for (const id of ids) {
+    const record = await readRecord(join(runtimeDir, `${id}.json`));
+    // a folder without a record is one being made right now, or was left in that instant
+    if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
+    if (record !== undefined && (await isRunning(record.host))) continue;
+    if (record?.vmm !== undefined && (await isRunning(record.vmm))) {
+      process.kill(record.vmm.pid, "SIGKILL");
+    }
+    await removeMachine(runtimeDir, id);
+    reaped.push(id);
+  }
+  return reaped;
+}
+
+async function readRecord(path: string): Promise<v.InferOutput<typeof recordSchema> | undefined> {
+  try {
+    return v.parse(recordSchema, JSON.parse(await readFile(path, "utf8")));
+  } catch {
+    return undefined; // missing or cut short by the host's death: treated as no record
+  }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined || Date.now() - found.ctimeMs > 10_000;
+}

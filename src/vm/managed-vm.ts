@@ -1,0 +1,98 @@
+/**
+ * The handle everyone holds on a machine: boots once, stops once, grace first and then kill, and
+ * ends with its scope (`await using`). What the table in lifecycle.ts says, this does.
+ */
+import { withDeadline } from "../base/deadline.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import type { Hypervisor, SpawnConfig, VmInstance } from "./hypervisor.ts";
+import { transition } from "./lifecycle.ts";
+import type { VmInput, VmState } from "./lifecycle.ts";
+
+/** time a machine gets to end by itself, in `ms` */
+export const defaultGraceMs = 2_000;
+
+export class ManagedVm implements AsyncDisposable {
+  readonly #hypervisor: Hypervisor;
+  readonly #config: SpawnConfig;
+  readonly #stopRequested = new AbortController();
+  #state: VmState = "created";
+  #booting: Promise<VmInstance> | undefined;
+  #stopping: Promise<void> | undefined;
+  #instance: VmInstance | undefined;
+
+  constructor(hypervisor: Hypervisor, config: SpawnConfig) {
+    this.#hypervisor = hypervisor;
+    this.#config = config;
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  /** The machine, booted by the first call; later calls get the same one. Raises VM_STATE after a stop. */
+  boot(signal?: AbortSignal): Promise<VmInstance> {
+    this.#take("boot");
+    this.#booting ??= this.#spawn(signal);
+    return this.#booting;
+  }
+
+  /** Ends the machine: `graceMs` to end by itself, then it is killed. Asking again waits for the same end. */
+  stop(graceMs: number = defaultGraceMs): Promise<void> {
+    this.#take("stop");
+    this.#stopping ??= this.#end(graceMs);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop(0);
+  }
+
+  async #spawn(signal: AbortSignal | undefined): Promise<VmInstance> {
+    const stopped = this.#stopRequested.signal;
+    try {
+      const either = signal === undefined ? stopped : AbortSignal.any([signal, stopped]);
+      const instance = await this.#hypervisor.spawn(this.#config, either);
+      this.#instance = instance;
+      this.#take("booted");
+      void instance.exited.then(() => this.#take("gone"));
+      return instance;
+    } catch (error) {
+      this.#take("gone");
+      throw error;
+    }
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    this.#stopRequested.abort(
+      new LuminaGuardError("CANCELLED", "the machine was stopped while it booted"),
+    );
+    await this.#booting?.catch(() => undefined); // whoever booted it has the reason
+    const instance = this.#instance;
+    if (instance === undefined) return;
+    if (graceMs > 0) {
+      const stop = withDeadline(instance.stop(), {
+        timeoutMs: graceMs,
+        what: "stopping the machine",
+      });
+      const ended = await stop.then(() => true, endedInTime);
+      if (ended) return;
+    }
+    await instance.kill();
+  }
+
+  #take(input: VmInput): void {
+    const next = transition(this.#state, input);
+    if (next.kind === "move") this.#state = next.to;
+    if (next.kind === "deny") {
+      throw new LuminaGuardError("VM_STATE", `the machine cannot ${input}: ${next.reason}`, {
+        hint: "spawn a new machine",
+        details: { state: this.#state, input },
+      });
+    }
+  }
+}
+
+function endedInTime(error: unknown): boolean {
+  if (isLuminaGuardError(error, "TIMEOUT")) return false;
+  throw error;
+}

@@ -1,0 +1,81 @@
+/**
+ * One HTTP/2 connection to the guest agent over the machine's byte channel. The channel may hold
+ * what an earlier connection left behind, so a connection counts only when the guest's settings
+ * came; until the deadline it is tried again.
+ */
+import http2 from "node:http2";
+import net from "node:net";
+import { LuminaGuardError } from "../errors.ts";
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** longest time for all tries in `ms`
+   * @default 30_000 */
+  readonly timeoutMs?: number;
+  /** longest time for one try in `ms`
+   * @default 60_000: one try, as a fresh machine has nothing left on its channel */
+  readonly tryTimeoutMs?: number;
+}
+
+/** receive windows in `bytes`: what the guest may send before it is read */
+const windows = { stream: 1024 * 1024, connection: 4 * 1024 * 1024 };
+const headerListBytesMax = 16 * 1024;
+
+/** Opens the connection without waiting for the guest: requests made now are answered when it is up. */
+export function openSession(socketPath: string): http2.ClientHttp2Session {
+  const session = http2.connect("http://guest", {
+    createConnection: () => net.connect(socketPath),
+    maxHeaderListPairs: 64,
+    maxSessionMemory: 16,
+    peerMaxConcurrentStreams: 256,
+    settings: {
+      enablePush: false,
+      initialWindowSize: windows.stream,
+      maxFrameSize: 1024 * 1024,
+      maxHeaderListSize: headerListBytesMax,
+    },
+  });
+  session.on("error", () => undefined); // every request and `close` tells of it
+  session.once("connect", () => {
+    session.setLocalWindowSize(windows.connection);
+  });
+  return session;
+}
+
+/** A session whose guest has answered. Raises TIMEOUT, WIRE_BROKEN or the signal's reason. */
+export async function connectSession(
+  socketPath: string,
+  options: ConnectOptions = {},
+): Promise<http2.ClientHttp2Session> {
+  const { signal, timeoutMs = 30_000, tryTimeoutMs = 60_000 } = options;
+  const endsAt = performance.now() + timeoutMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const leftMs = endsAt - performance.now();
+    if (leftMs <= 0) {
+      throw new LuminaGuardError("TIMEOUT", "the guest did not answer on the wire in time");
+    }
+    const session = openSession(socketPath);
+    if (await settled(session, Math.min(leftMs, tryTimeoutMs), signal)) return session;
+    session.destroy();
+  }
+}
+
+function settled(
+  session: http2.ClientHttp2Session,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (answered: boolean): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      resolve(answered);
+    };
+    const onAbort = (): void => finish(false);
+    const timer = setTimeout(finish, timeoutMs, false);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    session.once("remoteSettings", () => finish(true));
+    session.once("close", () => finish(false));
+  });
+}

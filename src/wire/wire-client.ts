@@ -1,0 +1,191 @@
+/** The host's side of the wire: everything the guest agent offers, on one connection. docs/wire.md. */
+import { randomBytes } from "node:crypto";
+import type { ClientHttp2Session } from "node:http2";
+import type { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import * as v from "valibot";
+import { connectSession, openSession } from "./connection.ts";
+import type { ConnectOptions } from "./connection.ts";
+import { WireExec } from "./exec.ts";
+import type { ExecStart } from "./exec.ts";
+import { answered, openStream, readAll, readBody, requestJson } from "./request.ts";
+import type { RequestOptions } from "./request.ts";
+
+/** What the guest agent says of itself and its machine. */
+export interface GuestInfo {
+  readonly protocol: 1;
+  /** version of the guest agent */
+  readonly agent: string;
+  /** release of the machine's kernel */
+  readonly kernel: string;
+  readonly bootId: string;
+  readonly hostname: string;
+  readonly uptimeMs: number;
+  /** how often the machine was resumed */
+  readonly resumes: number;
+}
+
+const infoSchema: v.GenericSchema<GuestInfo> = v.object({
+  protocol: v.literal(1),
+  agent: v.string(),
+  kernel: v.string(),
+  bootId: v.string(),
+  hostname: v.string(),
+  uptimeMs: v.number(),
+  resumes: v.number(),
+});
+
+const writtenSchema = v.object({ files: v.number(), bytes: v.number() });
+const killedSchema = v.object({ killed: v.number() });
+
+/** owner of what is written into a machine: the user that commands run as */
+const machineUser = { uid: "1000", gid: "1000" };
+const entropyBytes = 256;
+
+export interface WriteFileOptions extends RequestOptions {
+  /** permission bits
+   * @default 0o644 */
+  readonly mode?: number;
+}
+
+export interface ReadFileOptions extends RequestOptions {
+  /** largest file read in `bytes`
+   * @default 64 MiB */
+  readonly bytesMax?: number;
+}
+
+export class WireClient {
+  readonly #session: ClientHttp2Session;
+
+  constructor(session: ClientHttp2Session) {
+    this.#session = session;
+  }
+
+  /** A client at once; its first request is answered when the guest is up. */
+  static open(socketPath: string): WireClient {
+    return new WireClient(openSession(socketPath));
+  }
+
+  /** A client whose guest has answered. Raises TIMEOUT or the signal's reason. */
+  static async connect(socketPath: string, options: ConnectOptions = {}): Promise<WireClient> {
+    return new WireClient(await connectSession(socketPath, options));
+  }
+
+  info(options: RequestOptions = {}): Promise<GuestInfo> {
+    return requestJson(this.#session, get("/v1/info"), undefined, infoSchema, options);
+  }
+
+  /** Makes the machine its own: time, entropy, name, machine id, boot id. */
+  resume(hostname: string, options: RequestOptions = {}): Promise<GuestInfo> {
+    const unixNanos =
+      BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
+    const body = {
+      unixNanos: unixNanos.toString(),
+      entropy: randomBytes(entropyBytes).toString("base64"),
+      hostname,
+      machineId: randomBytes(16).toString("hex"),
+    };
+    return requestJson(this.#session, post("/v1/resume"), body, infoSchema, options);
+  }
+
+  exec(start: ExecStart, options: RequestOptions = {}): WireExec {
+    return new WireExec(this.#session, start, options);
+  }
+
+  async readFile(path: string, options: ReadFileOptions = {}): Promise<Buffer> {
+    const { signal, bytesMax = 64 * 1024 * 1024 } = options;
+    const stream = openStream(this.#session, get("/v1/file", { path }), { signal });
+    stream.end();
+    await answered(stream, signal);
+    return readAll(stream, bytesMax, signal);
+  }
+
+  async writeFile(
+    path: string,
+    data: Uint8Array | string,
+    options: WriteFileOptions = {},
+  ): Promise<void> {
+    const { signal, mode = 0o644 } = options;
+    const query = { path, mode: mode.toString(8).padStart(4, "0"), ...machineUser };
+    const stream = openStream(this.#session, put("/v1/file", query), { signal });
+    stream.end(data);
+    await answered(stream, signal);
+    stream.close();
+  }
+
+  /** Unpacks a tar stream below `path` in the machine. */
+  async sendTar(
+    path: string,
+    tar: Readable,
+    { signal }: RequestOptions = {},
+  ): Promise<{ readonly files: number; readonly bytes: number }> {
+    const headers = put("/v1/tar", { path, ...machineUser });
+    const stream = openStream(this.#session, headers, { signal });
+    const answer = answered(stream, signal);
+    const sent = pipeline(tar, stream, { end: true, ...(signal && { signal }) });
+    // a guest that refuses half-way closes the stream: its answer says why, the broken pipe does not
+    sent.catch(() => undefined);
+    await answer;
+    return v.parse(
+      writtenSchema,
+      JSON.parse((await readAll(stream, 64 * 1024, signal)).toString("utf8")),
+    );
+  }
+
+  /** The tree below `path` in the machine as a tar stream, hostile bytes included. */
+  async *receiveTar(
+    path: string,
+    { signal }: RequestOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const stream = openStream(this.#session, get("/v1/tar", { path }), { signal });
+    stream.end();
+    await answered(stream, signal);
+    yield* readBody(stream, signal);
+  }
+
+  /** A byte stream to a port inside the machine. Raises GUEST_REFUSED when nothing listens there. */
+  async connectPort(
+    port: number,
+    host = "127.0.0.1",
+    { signal }: RequestOptions = {},
+  ): Promise<Duplex> {
+    const headers = { ":method": "CONNECT", ":authority": `${host}:${port}` };
+    const stream = openStream(this.#session, headers, { signal });
+    await answered(stream, signal);
+    return stream;
+  }
+
+  /** Kills every process in the machine but the agent; returns how many there were. */
+  async quiesce(options: RequestOptions = {}): Promise<number> {
+    const answer = await requestJson(this.#session, post("/v1/quiesce"), {}, killedSchema, options);
+    return answer.killed;
+  }
+
+  /** Asks the machine to end itself. */
+  async shutdown(options: RequestOptions = {}): Promise<void> {
+    await requestJson(this.#session, post("/v1/shutdown"), {}, v.object({}), options);
+  }
+
+  close(): void {
+    this.#session.destroy();
+  }
+}
+
+type Query = Readonly<Record<string, string>>;
+type Head = Readonly<{ ":method": string; ":path": string }>;
+
+function get(path: string, query?: Query): Head {
+  return { ":method": "GET", ":path": withQuery(path, query) };
+}
+
+function put(path: string, query: Query): Head {
+  return { ":method": "PUT", ":path": withQuery(path, query) };
+}
+
+function post(path: string): Head {
+  return { ":method": "POST", ":path": path };
+}
+
+function withQuery(path: string, query?: Query): string {
+  return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
+}
