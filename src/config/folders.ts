@@ -24,17 +24,19 @@ export function resolveFolders(
     const of = (name: string): string => win32.join(base, name);
     return { cache: of("cache"), state: of("state"), config: of("config"), runtime: of("run") };
   }
-  const { join } = posix;
   const temporary = `/tmp/luminaguard-${String(uid)}`;
   if (platform === "darwin") {
-    const support = join(home, "Library", "Application Support", "luminaguard");
-    const cache = join(home, "Library", "Caches", "luminaguard");
-    return { cache, state: join(support, "state"), config: support, runtime: temporary };
+    const support = posix.join(home, "Library", "Application Support", "luminaguard");
+    const cache = posix.join(home, "Library", "Caches", "luminaguard");
+    return { cache, state: posix.join(support, "state"), config: support, runtime: temporary };
   }
   const of = (variable: string, fallback: string): string => {
     const base = environment[variable];
     // the XDG specification: a relative path is to be ignored
-    return join(base?.startsWith("/") === true ? base : join(home, fallback), "luminaguard");
+    return posix.join(
+      base?.startsWith("/") === true ? base : posix.join(home, fallback),
+      "luminaguard",
+    );
   };
   const runtimeBase = environment["XDG_RUNTIME_DIR"];
   const ownRuntime = uid === 0 ? "/run/luminaguard" : temporary;
@@ -42,6 +44,7 @@ export function resolveFolders(
     cache: of("XDG_CACHE_HOME", ".cache"),
     state: of("XDG_STATE_HOME", ".local/state"),
     config: of("XDG_CONFIG_HOME", ".config"),
-    runtime: runtimeBase?.startsWith("/") === true ? join(runtimeBase, "luminaguard") : ownRuntime,
+    runtime:
+      runtimeBase?.startsWith("/") === true ? posix.join(runtimeBase, "luminaguard") : ownRuntime,
   };
 }

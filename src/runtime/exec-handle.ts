@@ -17,8 +17,9 @@ export interface ExecOptions {
   /** longest run in `ms`, 0 for no limit
    * @default 0 */
   readonly timeoutMs?: number | undefined;
-  /** given to the command on stdin; "pipe" keeps stdin open for `write` */
-  readonly stdin?: "pipe" | string | Uint8Array | undefined;
+  /** given to the command on stdin; `true` keeps stdin open for `write`
+   * @default the null device */
+  readonly stdin?: true | string | Uint8Array | undefined;
   readonly tty?: TtySize | undefined;
   /** most output collected, in `bytes`; more is WIRE_LIMIT
    * @default 64 MiB */
@@ -111,7 +112,7 @@ export class ExecHandle implements PromiseLike<ExecResult> {
   }
 
   async #feed(stdin: ExecOptions["stdin"]): Promise<void> {
-    if (stdin === undefined || stdin === "pipe") return;
+    if (stdin === undefined || stdin === true) return;
     await this.write(stdin);
     await this.endStdin();
   }

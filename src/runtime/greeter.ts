@@ -27,7 +27,8 @@ export function createGreeter(): WireGreeter {
         await client.info({ signal });
         // whatever a first command touches is in memory then, for every clone
         const exec = client.exec({ argv: ["true"], cwd: "/" }, { signal });
-        for await (const chunk of exec.output()) void chunk;
+        const output = exec.output();
+        while ((await output.next()).done !== true);
       } finally {
         client.close();
       }

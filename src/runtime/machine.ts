@@ -46,7 +46,9 @@ export class Machine implements AsyncDisposable {
     this.files = Object.freeze({
       read: (path, options) => wire.readFile(path, options),
       write: (path, data, options) => wire.writeFile(path, data, options),
-      unpack: async (path, tar, options) => void (await wire.sendTar(path, tar, options)),
+      unpack: async (path, tar, options) => {
+        await wire.sendTar(path, tar, options);
+      },
       pack: (path, options) => wire.receiveTar(path, options),
     } satisfies MachineFiles);
   }

@@ -1,0 +1,106 @@
+/**
+ * A hypervisor without machines, for dry runs and tests. Whoever makes one hands in the guest: what
+ * answers on the machine's socket. Nothing is ever run on the host.
+ */
+import { createDeferred } from "../../../base/deferred.ts";
+import type { Deferred } from "../../../base/deferred.ts";
+import { withDeadline } from "../../../base/deadline.ts";
+import type {
+  Hypervisor,
+  HypervisorFeatures,
+  Probe,
+  SpawnConfig,
+  VmExit,
+  VmInstance,
+} from "../../hypervisor.ts";
+import { createMachineFolder } from "../../machine-folder.ts";
+import type { MachineFolder } from "../../machine-folder.ts";
+
+/** What answers on a fake machine's socket. */
+export interface FakeGuest {
+  /** settles when the guest ended itself */
+  readonly ended: Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface FakeHypervisorOptions {
+  readonly runtimeDir: string;
+  /** starts a guest listening on the socket */
+  readonly startGuest: (socketPath: string) => Promise<FakeGuest>;
+}
+
+export class FakeHypervisor implements Hypervisor {
+  readonly name = "fake";
+  readonly accelerator = "none";
+  readonly features: HypervisorFeatures = Object.freeze({
+    templates: false,
+    hardwareVirtualization: false,
+  });
+  readonly #options: FakeHypervisorOptions;
+
+  constructor(options: FakeHypervisorOptions) {
+    this.#options = options;
+  }
+
+  probe(): Promise<Probe> {
+    return Promise.resolve({ kind: "ready", version: "1" });
+  }
+
+  check(): readonly string[] {
+    return [];
+  }
+
+  async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
+    const startedAt = performance.now();
+    signal?.throwIfAborted();
+    config.onPhase?.("booting");
+    const folder = await createMachineFolder(this.#options.runtimeDir, false);
+    const socketPath = `${folder.path}/wire.sock`;
+    const guest = await this.#options.startGuest(socketPath);
+    const machine = watchGuest(guest, folder);
+    const boot = new AbortController();
+    try {
+      const greeted = config.greeter.greet(socketPath, folder.id, boot.signal);
+      const { bootTimeoutMs } = config.spec;
+      await withDeadline(greeted, {
+        timeoutMs: bootTimeoutMs,
+        what: "booting the machine",
+        signal,
+      });
+    } catch (error) {
+      boot.abort(error);
+      await machine.end();
+      throw error;
+    }
+    return {
+      id: folder.id,
+      pid: 0,
+      socketPath,
+      spawnTimeMs: performance.now() - startedAt,
+      kind: "cold",
+      exited: machine.exited,
+      stop: machine.end,
+      kill: machine.end,
+    };
+  }
+}
+
+function watchGuest(
+  guest: FakeGuest,
+  folder: MachineFolder,
+): { readonly exited: Promise<VmExit>; readonly end: () => Promise<void> } {
+  const exited: Deferred<VmExit> = createDeferred();
+  let requested = false;
+  void guest.ended.then(async () => {
+    await folder.remove();
+    exited.resolve({ requested, reason: "the fake guest ended" });
+  });
+  return {
+    exited: exited.promise,
+    end: async () => {
+      requested = true;
+      await guest.close();
+      await exited.promise;
+    },
+  };
+}
