@@ -1,0 +1,247 @@
+/**
+ * Builds the guest agent: one static Linux program, the same bytes for the same sources, compiler
+ * and architecture. A build is kept in the cache folder under a digest of those three.
+ */
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import * as v from "valibot";
+import { LuminaGuardError } from "../errors.ts";
+import { sha256 } from "./file-digest.ts";
+import { findGo, goMissing } from "./go-toolchain.ts";
+import type { GoToolchain } from "./go-toolchain.ts";
+import { digestGuestSources, guestFolder, listGuestSources } from "./guest-sources.ts";
+import type { HostTools } from "./host-tools.ts";
+import type { ImageArch } from "./manifest.ts";
+
+export interface GuestBinary {
+  readonly content: Buffer;
+  readonly sha256: string;
+  readonly sourcesSha256: string;
+  readonly go: string;
+  /** licence texts of what is linked into the program, by file name */
+  readonly licences: ReadonlyMap<string, Buffer>;
+}
+
+export interface GuestBinaryOptions {
+  readonly tools: HostTools;
+  readonly arch: ImageArch;
+  /** where builds are kept */
+  readonly cacheFolder: string;
+  /** @default guest/ of this package */
+  readonly sourcesFolder?: string | undefined;
+  /** brings a compiler where the host has none; undefined where that cannot be done */
+  readonly fetchGo?: () => Promise<GoToolchain | undefined>;
+  /** @default the one on PATH or Debian's */
+  readonly go?: GoToolchain;
+}
+
+/** changes when the way of building does */
+const recipe = "1";
+const buildTimeoutMs = 900_000;
+const binaryName = "guest";
+const recordSchema = v.strictObject({
+  sha256: v.string(),
+  licences: v.record(v.pipe(v.string(), v.regex(/^[\w.-]+$/)), v.string()),
+});
+
+export async function buildGuestBinary(options: GuestBinaryOptions): Promise<GuestBinary> {
+  const { tools, arch, cacheFolder, sourcesFolder = guestFolder } = options;
+  const sourcesSha256 = await digestGuestSources(sourcesFolder);
+  const go = options.go ?? (await findGo(tools)) ?? (await options.fetchGo?.());
+  if (go === undefined) throw goMissing();
+  const key = sha256([recipe, sourcesSha256, go.version, go.kind, arch].join("\0"));
+  const folder = join(cacheFolder, `${arch}-${key.slice(0, 32)}`);
+  const facts = { sourcesSha256, go: go.version };
+  const kept = await readKept(folder);
+  if (kept !== undefined) return { ...kept, ...facts };
+
+  await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
+  const work = await mkdtemp(join(cacheFolder, ".build-"));
+  try {
+    const built = await compile({ tools, arch, go, sourcesFolder, work });
+    await publish(join(work, "result"), folder, built);
+    return { ...built, sha256: sha256(built.content), ...facts };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+interface Built {
+  readonly content: Buffer;
+  readonly licences: ReadonlyMap<string, Buffer>;
+}
+
+interface CompileJob {
+  readonly tools: HostTools;
+  readonly arch: ImageArch;
+  readonly go: GoToolchain;
+  readonly sourcesFolder: string;
+  readonly work: string;
+}
+
+const modulePath = "luminaguard/guest";
+
+async function compile(job: CompileJob): Promise<Built> {
+  const { tools, go, work } = job;
+  const env = goEnvironment(job);
+  const cwd = await placeSources(job);
+  const main = await findMainPackage(job.sourcesFolder);
+  const output = join(work, "guest-binary");
+  const args = [
+    "build",
+    "-trimpath",
+    "-buildvcs=false",
+    "-ldflags=-s -w -buildid=",
+    "-o",
+    output,
+    main,
+  ];
+  const options = { cwd, env, timeoutMs: buildTimeoutMs };
+  await tools.run(go.program, args, options).catch((error: unknown) => {
+    if (!(error instanceof LuminaGuardError) || error.code !== "PROCESS_FAILED") throw error;
+    throw new LuminaGuardError(
+      "IMAGE_BUILD_FAILED",
+      `the guest agent could not be built: ${error.message}`,
+      {
+        hint: "see `details.stderr`; without a network, Debian's golang-go golang-golang-x-net-dev need none",
+        details: error.details,
+        cause: error,
+      },
+    );
+  });
+  return { content: await readFile(output), licences: await collectLicences(job, main, cwd, env) };
+}
+
+/** Nothing of the caller's Go settings reaches the result. */
+function goEnvironment(job: CompileJob): Record<string, string> {
+  const { go, arch, work } = job;
+  const common = {
+    CGO_ENABLED: "0",
+    GOOS: "linux",
+    GOARCH: arch,
+    GOAMD64: "v1",
+    GOARM64: "v8.0",
+    GOEXPERIMENT: "",
+    GOFLAGS: "",
+    GOENV: "off",
+    GOWORK: "off",
+    GOTOOLCHAIN: "local",
+    ...(go.root === undefined ? {} : { GOROOT: go.root }),
+  };
+  if (go.kind === "modules") return common;
+  const path = [join(work, "gopath"), go.librariesFolder ?? "/usr/share/gocode"].join(":");
+  return { ...common, GO111MODULE: "off", GOPATH: path, GOCACHE: join(work, "cache") };
+}
+
+/** The folder to build in: the sources themselves, or their place in a GOPATH. */
+async function placeSources({ go, sourcesFolder, work }: CompileJob): Promise<string> {
+  if (go.kind === "modules") return sourcesFolder;
+  const place = join(work, "gopath/src", modulePath);
+  for (const path of await listGuestSources(sourcesFolder)) {
+    const target = join(place, path);
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(join(sourcesFolder, path), target);
+  }
+  return place;
+}
+
+/** The one folder that holds `package main`, as `go build` wants it. */
+async function findMainPackage(sourcesFolder: string): Promise<string> {
+  const folders = new Set<string>();
+  for (const path of await listGuestSources(sourcesFolder)) {
+    const text = path.endsWith(".go") ? await readFile(join(sourcesFolder, path), "utf8") : "";
+    if (/^package main$/m.test(text)) folders.add(posix.dirname(path));
+  }
+  const [only] = folders;
+  if (folders.size !== 1 || only === undefined) {
+    throw new LuminaGuardError(
+      "IMAGE_BUILD_FAILED",
+      `the guest has ${folders.size} main packages instead of one`,
+    );
+  }
+  return `./${only}`;
+}
+
+/** Licence texts of Go and of each module or library that is linked. */
+async function collectLicences(
+  { tools, go, work, sourcesFolder }: CompileJob,
+  main: string,
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Map<string, Buffer>> {
+  const format =
+    "{{if not .Standard}}{{.ImportPath}}\t{{.Dir}}\t{{with .Module}}{{.Dir}}{{end}}{{end}}";
+  const list = await tools.run(go.program, ["list", "-deps", "-f", format, main], { cwd, env });
+  const root = await tools.run(go.program, ["env", "GOROOT"], { cwd, env });
+  const folders = new Map([["go", root.stdout.toString("utf8").trim()]]);
+  for (const line of list.stdout.toString("utf8").split("\n")) {
+    const [name = "", folder = "", moduleFolder = ""] = line.split("\t");
+    if (name === "" || folder.startsWith(work) || folder.startsWith(sourcesFolder)) continue;
+    const parts = name.split("/").slice(0, 3);
+    folders.set(
+      parts.join("-"),
+      moduleFolder || folder.slice(0, folder.indexOf(name)) + parts.join("/"),
+    );
+  }
+  const licences = new Map<string, Buffer>();
+  for (const [name, folder] of folders) {
+    const files = await readdir(folder).catch(() => [] as string[]);
+    for (const file of files
+      .filter((each) => /^(?:LICENSE|LICENCE|COPYING|PATENTS|NOTICE)/i.test(each))
+      .sort()) {
+      licences.set(
+        `${name}-${file}`.replaceAll(/[^\w.-]/g, "_"),
+        await readFile(join(folder, file)),
+      );
+    }
+  }
+  return licences;
+}
+
+async function publish(staging: string, folder: string, built: Built): Promise<void> {
+  await mkdir(staging, { mode: 0o700 });
+  await writeFile(join(staging, binaryName), built.content);
+  const licences: Record<string, string> = {};
+  for (const [name, text] of built.licences) {
+    await writeFile(join(staging, `licence-${name}`), text);
+    licences[name] = sha256(text);
+  }
+  const record = { sha256: sha256(built.content), licences };
+  await writeFile(join(staging, "record.json"), JSON.stringify(record));
+  await rm(folder, { recursive: true, force: true });
+  await rename(staging, folder).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error; // another build was first
+  });
+}
+
+/** A build that was kept and is whole, or undefined. */
+async function readKept(folder: string): Promise<(Built & { sha256: string }) | undefined> {
+  try {
+    const record = v.parse(
+      recordSchema,
+      JSON.parse(await readFile(join(folder, "record.json"), "utf8")),
+    );
+    const content = await readFile(join(folder, binaryName));
+    const licences = new Map<string, Buffer>();
+    for (const [name, digest] of Object.entries(record.licences)) {
+      const text = await readFile(join(folder, `licence-${name}`));
+      if (sha256(text) !== digest) return undefined;
+      licences.set(name, text);
+    }
+    return sha256(content) === record.sha256
+      ? { content, sha256: record.sha256, licences }
+      : undefined;
+  } catch {
+    return undefined; // not built yet, or broken: build again
+  }
+}

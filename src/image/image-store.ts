@@ -1,0 +1,245 @@
+/**
+ * The images on this host. Each is a folder named by its digest; a name leads to one.
+ *
+ *   CACHE/images/sha256-…/    manifest.json, vmlinuz, initramfs, root.squashfs, licences/, SOURCES.txt
+ *   CACHE/images/names/       NAME.json → digest
+ *   CACHE/images/verified/    what each image's files looked like when they were last hashed
+ *   CACHE/images/tmp/         builds under way
+ *   CACHE/packages/           fetched .deb files, by SHA-256
+ *   CACHE/guest/              guest agents that were built
+ *
+ * An image is published by one rename and never changed afterwards.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { LuminaGuardError } from "../errors.ts";
+import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
+import { buildImage } from "./build-image.ts";
+import type { BuildProgress } from "./build-image.ts";
+import { createHostTools, explainDisk } from "./host-tools.ts";
+import { checkImageName, createImageNames, renderBuildCommand } from "./image-names.ts";
+import type { ImageNames, NamedImage } from "./image-names.ts";
+import { pruneCache, listCache } from "./image-cache.ts";
+import type { CacheFolders, CacheItem, PruneOptions, PruneResult } from "./image-cache.ts";
+import { publishImage } from "./publish-image.ts";
+import { readImageManifest, verifyImageFolder } from "./image-verify.ts";
+import { digestOf, initramfsName, isImageDigest, kernelName, rootLayerName } from "./manifest.ts";
+import type { ImageArch, ImageDigest, ImageManifest } from "./manifest.ts";
+
+export interface ImageStoreOptions {
+  /** LuminaGuard's cache folder; made where it is missing */
+  readonly cacheDir: string;
+  /** environment of the programs that build: PATH, HOME, proxies
+   * @default PATH only */
+  readonly env?: Readonly<Record<string, string>>;
+  /** apt's package lists
+   * @default "/var/lib/apt/lists" */
+  readonly aptListsDir?: string;
+  /** the guest agent's sources
+   * @default guest/ of this package */
+  readonly guestSourcesDir?: string;
+}
+
+export interface BuildRequest {
+  readonly name: string;
+  /** Debian packages on top of the base
+   * @default none */
+  readonly packages?: readonly string[];
+  /** @default this host's */
+  readonly arch?: ImageArch;
+}
+
+export interface BuildOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: ProgressSink;
+}
+
+type ProgressSink = (progress: BuildProgress) => void;
+
+export interface Image {
+  /** what it was opened by */
+  readonly name: string;
+  readonly digest: ImageDigest;
+  readonly folder: string;
+  readonly kernelPath: string;
+  readonly initramfsPath: string;
+  /** squashfs of packages; none in a base image */
+  readonly rootLayerPath: string | undefined;
+  readonly manifest: ImageManifest;
+}
+
+export interface ImageSummary {
+  readonly name: string;
+  readonly digest: ImageDigest;
+  /** since 1970, in `ms` */
+  readonly builtAtMs: number;
+  readonly bytes: number;
+  /** undefined where the image is broken or gone */
+  readonly manifest: ImageManifest | undefined;
+}
+
+export interface ImageStore {
+  /** builds and names an image; the name is moved only when all is there */
+  readonly build: (request: BuildRequest, options?: BuildOptions) => Promise<Image>;
+  /** an image whose files are as they were built; IMAGE_NOT_FOUND, IMAGE_INVALID */
+  readonly open: (
+    nameOrDigest: string,
+    options?: { readonly signal?: AbortSignal },
+  ) => Promise<Image>;
+  /** as `open`, but hashes every file */
+  readonly verify: (
+    nameOrDigest: string,
+    options?: { readonly signal?: AbortSignal },
+  ) => Promise<Image>;
+  readonly list: () => Promise<ImageSummary[]>;
+  /** forgets the name, and the image with it unless another name or `keep` holds it */
+  readonly remove: (
+    name: string,
+    options?: { readonly keep?: ReadonlySet<ImageDigest> },
+  ) => Promise<void>;
+  /** everything of ours in the cache folder that takes room */
+  readonly cache: () => Promise<CacheItem[]>;
+  readonly prune: (options: PruneOptions) => Promise<PruneResult>;
+}
+
+interface StoreFolders extends CacheFolders {
+  readonly names: string;
+}
+
+export function createImageStore(options: ImageStoreOptions): ImageStore {
+  const images = join(options.cacheDir, "images");
+  const folders: StoreFolders = {
+    images,
+    names: join(images, "names"),
+    verified: join(images, "verified"),
+    builds: join(images, "tmp"),
+    packages: join(options.cacheDir, "packages"),
+    guest: join(options.cacheDir, "guest"),
+  };
+  const names = createImageNames(folders.names);
+  const open = createOpener(folders, names);
+  return {
+    build: async (request, { signal, onProgress = () => undefined } = {}) => {
+      checkImageName(request.name);
+      const packages = request.packages ?? [];
+      try {
+        const digest = await buildAndPublish(options, folders, request, { signal, onProgress });
+        await open(digest, { full: true, signal });
+        await names.set(request.name, { digest, packages });
+      } catch (error) {
+        throw explainDisk(error, options.cacheDir);
+      }
+      return open(request.name, { signal });
+    },
+    open: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { signal }),
+    verify: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { full: true, signal }),
+    list: async () =>
+      Promise.all((await names.list()).map(async (named) => summarize(images, named))),
+    remove: async (name, { keep = new Set<ImageDigest>() } = {}) => {
+      const { digest } = await names.get(name);
+      await names.remove(name);
+      const held = (await names.list()).some((other) => other.digest === digest);
+      if (held || keep.has(digest)) return;
+      await rm(join(images, digest), { recursive: true, force: true });
+      await rm(join(folders.verified, `${digest}.json`), { force: true });
+    },
+    cache: async () => listCache(folders, await names.list()),
+    prune: async (prune) => pruneCache(folders, await names.list(), prune),
+  };
+}
+
+type Opener = (
+  nameOrDigest: string,
+  options: { readonly full?: boolean; readonly signal?: AbortSignal | undefined },
+) => Promise<Image>;
+
+function createOpener(folders: StoreFolders, names: ImageNames): Opener {
+  const find = async (text: string): Promise<Pick<NamedImage, "name" | "digest" | "packages">> => {
+    if (!isImageDigest(text)) return { name: text, ...(await names.get(text)) };
+    const named = (await names.list()).find((each) => each.digest === text);
+    return named ?? { name: "NAME", digest: text, packages: ["…"] };
+  };
+  return async (nameOrDigest, options) => {
+    const { digest, name, packages } = await find(nameOrDigest);
+    const folder = join(folders.images, digest);
+    const manifest = await verifyImageFolder({
+      ...options,
+      folder,
+      digest,
+      recordPath: join(folders.verified, `${digest}.json`),
+      rebuildHint: `build it again: ${renderBuildCommand(name, packages)}`,
+    });
+    return toImage(nameOrDigest, folder, digest, manifest);
+  };
+}
+
+async function buildAndPublish(
+  options: ImageStoreOptions,
+  folders: StoreFolders,
+  request: BuildRequest,
+  {
+    signal,
+    onProgress,
+  }: { readonly signal: AbortSignal | undefined; readonly onProgress: ProgressSink },
+): Promise<ImageDigest> {
+  await mkdir(folders.images, { recursive: true, mode: 0o700 });
+  await removeLeftovers(folders.builds);
+  await using work = await createBuildFolder(folders.builds);
+  const output = join(work.path, "image");
+  const env = options.env ?? {};
+  const bytes = await buildImage({
+    tools: createHostTools({ env, signal }),
+    arch: request.arch ?? hostArch(),
+    packages: request.packages ?? [],
+    workFolder: work.path,
+    outputFolder: output,
+    packagesFolder: folders.packages,
+    guestFolder: folders.guest,
+    listsFolder: options.aptListsDir,
+    guestSourcesFolder: options.guestSourcesDir,
+    onProgress,
+  });
+  const digest = digestOf(bytes);
+  onProgress({ phase: "publish", detail: digest });
+  await publishImage({
+    from: output,
+    to: join(folders.images, digest),
+    digest,
+    workFolder: work.path,
+  });
+  return digest;
+}
+
+function toImage(
+  name: string,
+  folder: string,
+  digest: ImageDigest,
+  manifest: ImageManifest,
+): Image {
+  const hasLayer = manifest.files.some((file) => file.path === rootLayerName);
+  return {
+    name,
+    digest,
+    folder,
+    kernelPath: join(folder, kernelName),
+    initramfsPath: join(folder, initramfsName),
+    rootLayerPath: hasLayer ? join(folder, rootLayerName) : undefined,
+    manifest,
+  };
+}
+
+async function summarize(images: string, named: NamedImage): Promise<ImageSummary> {
+  const { name, digest, namedAtMs } = named;
+  const manifest = await readImageManifest(join(images, digest), digest);
+  const bytes = manifest?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
+  return { name, digest, builtAtMs: namedAtMs, bytes, manifest };
+}
+
+function hostArch(): ImageArch {
+  if (process.arch === "x64") return "amd64";
+  if (process.arch === "arm64") return "arm64";
+  throw new LuminaGuardError(
+    "IMAGE_BUILD_FAILED",
+    `there are no images for ${process.arch} processors`,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * Picks the kernel modules a machine needs out of a kernel package and puts them in the order they
+ * are to be loaded: each after everything it depends on, so that the guest can insert them one by
+ * one without tools. What the kernel has built in is left out.
+ */
+import { LuminaGuardError } from "../errors.ts";
+import { moduleName, parseDepends } from "./elf-modinfo.ts";
+
+/** The wire, disks, entropy, the read-only layer, and vsock for backends that have it. */
+export const neededModules: readonly string[] = [
+  "virtio_mmio",
+  "virtio_pci",
+  "virtio_console",
+  "virtio_blk",
+  "virtio_rng",
+  "squashfs",
+  "overlay",
+  "vsock",
+  "vmw_vsock_virtio_transport",
+];
+
+/** The modules of one kernel package, by name. */
+export interface ModuleSource {
+  /** path below `/`, such as `lib/modules/6.1.0-56-cloud-amd64/kernel/fs/squashfs/squashfs.ko` */
+  readonly path: string;
+  /** the ELF file, unpacked where the package has it compressed */
+  readonly read: () => Promise<Buffer>;
+}
+
+export interface LoadableModule {
+  readonly name: string;
+  /** path below `/`, without a suffix of compression */
+  readonly path: string;
+  readonly content: Buffer;
+}
+
+const modulePath =
+  /^lib\/modules\/[^/]+\/(?:kernel|extra|updates)\/.*\/([^/]+)\.ko(?:\.xz|\.gz|\.zst)?$/;
+
+/** The module's name when the path is one of a module. */
+export function moduleNameOfPath(path: string): string | undefined {
+  const name = modulePath.exec(path)?.[1];
+  return name === undefined ? undefined : moduleName(name);
+}
+
+/** Names in a `modules.builtin` file: one path a line. */
+export function parseBuiltin(text: string): Set<string> {
+  const names = text.split("\n").map((line) => /([^/]+)\.ko$/.exec(line.trim())?.[1]);
+  return new Set(names.filter((name) => name !== undefined).map(moduleName));
+}
+
+/**
+ * The wanted modules and all they need, each after what it needs. Depth first in the given order,
+ * so equal input gives equal output.
+ */
+export async function orderModules(
+  wanted: readonly string[],
+  modules: ReadonlyMap<string, ModuleSource>,
+  builtin: ReadonlySet<string>,
+): Promise<LoadableModule[]> {
+  const ordered: LoadableModule[] = [];
+  const done = new Set<string>();
+  const visit = async (name: string, path: readonly string[]): Promise<void> => {
+    if (done.has(name) || builtin.has(name)) return;
+    if (path.includes(name))
+      throw broken(`modules need each other: ${[...path, name].join(" → ")}`);
+    const source = modules.get(name);
+    if (source === undefined) throw broken(`the kernel package has no module ${name}`);
+    const content = await source.read();
+    for (const needed of parseDepends(content, source.path)) await visit(needed, [...path, name]);
+    done.add(name);
+    ordered.push({ name, path: source.path.replace(/\.ko\.[a-z]+$/, ".ko"), content });
+  };
+  for (const name of wanted) await visit(moduleName(name), []);
+  return ordered;
+}
+
+function broken(message: string): LuminaGuardError {
+  return new LuminaGuardError("IMAGE_BUILD_FAILED", message, {
+    hint: "use Debian's linux-image-cloud kernel, which has the drivers a machine needs",
+  });
+}
