@@ -1,0 +1,45 @@
+// Package boot turns a kernel with an initramfs into a machine that can be
+// worked in: devices, one root file system made of layers, and limits.
+package boot
+
+import (
+	"fmt"
+	"log"
+	"os"
+)
+
+// The layout of the initramfs, fixed by the image builder.
+const (
+	moduleList = "/etc/luminaguard/modules"
+	baseTree   = "/base"
+	layerDisk  = "/dev/vda"
+)
+
+// Up boots the machine. An error leaves nothing to work in.
+func Up() (Parameters, error) {
+	if err := mountAll(earlyMounts); err != nil {
+		return Parameters{}, err
+	}
+	openConsole()
+	cmdline, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return Parameters{}, err
+	}
+	parameters := parseParameters(string(cmdline))
+	if err := loadModules(moduleList); err != nil {
+		return parameters, err
+	}
+	if err := enterRoot(parameters.RootPercent); err != nil {
+		return parameters, fmt.Errorf("root: %w", err)
+	}
+	if err := mountAll(lateMounts); err != nil {
+		return parameters, err
+	}
+	setLimits()
+	for _, step := range []func() error{loopbackUp, writeSettings} {
+		if err := step(); err != nil {
+			log.Printf("boot: %v", err)
+		}
+	}
+	return parameters, nil
+}

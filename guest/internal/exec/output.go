@@ -1,0 +1,83 @@
+package exec
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// outputChunk is how much one read of a command's output takes.
+	outputChunk = 32 << 10
+	// drainTimeout is how long output may stay open after its command ended,
+	// in the hands of a grandchild.
+	drainTimeout = 100 * time.Millisecond
+	// drainBytesMax is what a pipe can hold: all that a command that has ended
+	// can have left behind.
+	drainBytesMax = 64 << 10
+)
+
+var chunks = sync.Pool{New: func() any {
+	b := make([]byte, headSize+outputChunk)
+	return &b
+}}
+
+// output sends frames of several sources, each frame whole.
+type output struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (o *output) send(frame []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, err := o.to.Write(frame)
+	return err
+}
+
+// pump carries one of the command's outputs to the host until its end.
+func (o *output) pump(kind byte, from *os.File) {
+	chunk := chunks.Get().(*[]byte)
+	defer chunks.Put(chunk)
+	b := *chunk
+	for {
+		n, err := from.Read(b[headSize:])
+		if n > 0 && o.sendChunk(kind, b, n) != nil {
+			return
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			o.sweep(kind, from, b)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// sweep takes what is left in a pipe whose time is up. A slow host may have
+// used up the time alone, and then the command's own last words are in there.
+func (o *output) sweep(kind byte, from *os.File, b []byte) {
+	raw, err := from.SyscallConn()
+	if err != nil || from.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	for swept := 0; swept < drainBytesMax; {
+		var n int
+		err := raw.Read(func(fd uintptr) bool {
+			n, _ = syscall.Read(int(fd), b[headSize:])
+			return true
+		})
+		if err != nil || n <= 0 || o.sendChunk(kind, b, n) != nil {
+			return
+		}
+		swept += n
+	}
+}
+
+func (o *output) sendChunk(kind byte, b []byte, n int) error {
+	putHead(b, kind, n)
+	return o.send(b[:headSize+n])
+}

@@ -1,0 +1,159 @@
+package exec
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"luminaguard/guest/internal/process"
+)
+
+// killDelay is how long a command that is over its time may take to leave.
+const killDelay = time.Second
+
+var errBadFrame = errors.New("exec: unexpected frame")
+
+// Stream is the part of an HTTP/2 stream that a command needs.
+type Stream interface {
+	Body
+	io.Writer
+	Finish([]byte) error
+	Done() <-chan struct{}
+	Abort()
+}
+
+// Serve runs the command that the stream's first frame asks for, and returns
+// when it is gone. A stream that ends early takes its command along.
+func Serve(stream Stream, reaper *process.Reaper) {
+	frames := &frameReader{body: stream}
+	asked, err := readStart(frames)
+	var account process.Account
+	if err == nil {
+		account, err = process.LookUpAccount(asked.User)
+	}
+	if err != nil {
+		fail(stream, "bad-request", err.Error())
+		return
+	}
+	command, err := reaper.Start(asked.spec(account))
+	if err != nil {
+		fail(stream, failureCode(err), err.Error())
+		return
+	}
+	defer command.Close()
+	out := &output{to: stream}
+	started := strconv.AppendInt([]byte(`{"pid": `), int64(command.PID), 10)
+	out.send(appendFrame(nil, frameStarted, append(started, '}')))
+	in := newStdin(command.Stdin, asked.TTY != nil)
+	defer in.abandon()
+	go func() {
+		if err := readInput(frames, command, in); err != nil {
+			stream.Abort()
+		}
+	}()
+	stream.Finish(run(stream, command, out, asked.timeout()).frame())
+}
+
+// ending is how a command ended.
+type ending struct {
+	status   syscall.WaitStatus
+	timedOut bool
+	after    time.Duration
+}
+
+// run carries the command's output and waits for its end.
+func run(stream Stream, command *process.Command, out *output, timeout time.Duration) ending {
+	var pumps sync.WaitGroup
+	pump := func(kind byte, from *os.File) {
+		pumps.Add(1)
+		go func() {
+			defer pumps.Done()
+			out.pump(kind, from)
+		}()
+	}
+	pump(frameStdout, command.Stdout)
+	if command.Stderr != nil {
+		pump(frameStderr, command.Stderr)
+	}
+	var timedOut atomic.Bool
+	if timeout > 0 {
+		defer time.AfterFunc(timeout, func() {
+			timedOut.Store(true)
+			command.Signal(syscall.SIGTERM)
+			time.AfterFunc(killDelay, func() { command.Signal(syscall.SIGKILL) })
+		}).Stop()
+	}
+	var end ending
+	select {
+	case end.status = <-command.Ended:
+	case <-stream.Done():
+		command.Signal(syscall.SIGKILL)
+		end.status = <-command.Ended
+	}
+	end.timedOut, end.after = timedOut.Load(), command.Age()
+	command.DrainUntil(time.Now().Add(drainTimeout))
+	pumps.Wait()
+	return end
+}
+
+// frame tells the host how the command ended.
+func (e ending) frame() []byte {
+	report := []byte(`{"code": `)
+	number := e.status.ExitStatus()
+	if e.status.Signaled() {
+		report = []byte(`{"signal": `)
+		number = int(e.status.Signal())
+	}
+	report = strconv.AppendInt(report, int64(number), 10)
+	report = strconv.AppendBool(append(report, `, "timedOut": `...), e.timedOut)
+	report = strconv.AppendInt(append(report, `, "durationMs": `...), e.after.Milliseconds(), 10)
+	return appendFrame(nil, frameExit, append(report, '}'))
+}
+
+func readStart(frames *frameReader) (start, error) {
+	kind, _, err := frames.next()
+	if err != nil {
+		return start{}, err
+	}
+	if kind != frameStart {
+		return start{}, errBadFrame
+	}
+	payload, err := frames.whole()
+	if err != nil {
+		return start{}, err
+	}
+	return parseStart(payload)
+}
+
+// fail says why no command runs.
+func fail(stream Stream, code, title string) {
+	report, err := json.Marshal(struct {
+		Code  string `json:"code"`
+		Title string `json:"title"`
+	}{code, title})
+	if err != nil {
+		panic(err) // a struct of two strings
+	}
+	stream.Finish(appendFrame(nil, frameFailed, report))
+}
+
+// failureCode is the protocol's word for why a command did not start.
+func failureCode(err error) string {
+	switch {
+	case errors.Is(err, process.ErrNotFound):
+		return "not-found"
+	case errors.Is(err, process.ErrNotExecutable):
+		return "not-executable"
+	case errors.Is(err, process.ErrFolder):
+		return "bad-request"
+	case errors.Is(err, process.ErrDenied):
+		return "denied"
+	}
+	return "internal"
+}

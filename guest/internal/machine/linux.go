@@ -1,0 +1,105 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// The kernel's boot id cannot be changed. A file of ours is mounted over it
+// once, at boot; later ids are written into that file, which readers see
+// whole because it is one short write.
+const (
+	kernelBootID = "/proc/sys/kernel/random/boot_id"
+	ownBootID    = "/run/luminaguard/boot-id"
+)
+
+// Linux is the System the agent runs on.
+type Linux struct{ bootID *os.File }
+
+// OpenLinux prepares the machine for later resumes and reads its boot id.
+func OpenLinux() (*Linux, string, error) {
+	id, err := os.ReadFile(kernelBootID)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := os.MkdirAll("/run/luminaguard", 0o755); err != nil {
+		return nil, "", err
+	}
+	if err := os.WriteFile(ownBootID, id, 0o444); err != nil {
+		return nil, "", err
+	}
+	file, err := os.OpenFile(ownBootID, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := syscall.Mount(ownBootID, kernelBootID, "", syscall.MS_BIND, ""); err != nil {
+		return nil, "", fmt.Errorf("mount boot id: %w", err)
+	}
+	return &Linux{bootID: file}, strings.TrimSpace(string(id)), nil
+}
+
+// SetClock sets the wall clock.
+func (l *Linux) SetClock(t time.Time) error {
+	v := syscall.NsecToTimeval(t.UnixNano())
+	return syscall.Settimeofday(&v)
+}
+
+// SetBootID writes the id that the machine shows from now on.
+func (l *Linux) SetBootID(id string) error {
+	_, err := l.bootID.WriteAt([]byte(id+"\n"), 0)
+	return err
+}
+
+// SetNames sets the host name and the files that repeat it.
+func (l *Linux) SetNames(hostname, machineID string) error {
+	if err := syscall.Sethostname([]byte(hostname)); err != nil {
+		return err
+	}
+	hosts := "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 " + hostname + "\n"
+	for path, text := range map[string]string{
+		"/etc/hostname":   hostname + "\n",
+		"/etc/hosts":      hosts,
+		"/etc/machine-id": machineID + "\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Uname returns the kernel's release and the host name.
+func (l *Linux) Uname() (kernel, hostname string, err error) {
+	var name syscall.Utsname
+	if err := syscall.Uname(&name); err != nil {
+		return "", "", err
+	}
+	return text(name.Release), text(name.Nodename), nil
+}
+
+// Uptime counts from boot, time spent suspended included.
+func (l *Linux) Uptime() (time.Duration, error) {
+	const clockBoottime = 7
+	var t syscall.Timespec
+	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&t)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// text reads a field of struct utsname.
+func text(field [65]int8) string {
+	var b []byte
+	for _, c := range field {
+		if c == 0 {
+			break
+		}
+		b = append(b, byte(c))
+	}
+	return string(b)
+}
