@@ -5,7 +5,7 @@
 
 /** Controls, formats (bidi, zero width, tags), surrogates, line separators, fillers, selectors. */
 const invisible =
-  // eslint-disable-next-line no-misleading-character-class, no-control-regex -- each code point is meant
+  // eslint-disable-next-line no-misleading-character-class -- each code point is meant
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{fe00}-\u{fe0e}\u{e0000}-\u{e0fff}]/gu;
 
 export interface EscapeTextOptions {
