@@ -96,7 +96,6 @@ export async function buildImage(options: BuildImageOptions): Promise<Buffer> {
       tools,
       debPaths: parts.layer.map(pathOf),
       licences,
-      tarPath: join(options.workFolder, "layer.tar"),
       outputPath: join(outputFolder, rootLayerName),
     });
   }

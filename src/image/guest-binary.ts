@@ -92,7 +92,7 @@ const modulePath = "luminaguard/guest";
 
 async function compile(job: CompileJob): Promise<Built> {
   const { tools, go, work } = job;
-  const env = goEnvironment(job);
+  const env = await goEnvironment(job);
   const cwd = await placeSources(job);
   const main = await findMainPackage(job.sourcesFolder);
   const output = join(work, "guest-binary");
@@ -118,12 +118,27 @@ async function compile(job: CompileJob): Promise<Built> {
       },
     );
   });
-  return { content: await readFile(output), licences: await collectLicences(job, main, cwd, env) };
+  return {
+    content: await readFile(output),
+    licences: await collectLicences(job, main, { cwd, env }),
+  };
 }
 
+/** what of the caller's Go settings is kept: where modules come from and where they are cached */
+const keptSettings = [
+  "GOPROXY",
+  "GOSUMDB",
+  "GOPRIVATE",
+  "GONOPROXY",
+  "GONOSUMDB",
+  "GOCACHE",
+  "GOMODCACHE",
+];
+const settingsSchema = v.record(v.string(), v.string());
+
 /** Nothing of the caller's Go settings reaches the result. */
-function goEnvironment(job: CompileJob): Record<string, string> {
-  const { go, arch, work } = job;
+async function goEnvironment(job: CompileJob): Promise<Record<string, string>> {
+  const { tools, go, arch, work } = job;
   const common = {
     CGO_ENABLED: "0",
     GOOS: "linux",
@@ -137,9 +152,19 @@ function goEnvironment(job: CompileJob): Record<string, string> {
     GOTOOLCHAIN: "local",
     ...(go.root === undefined ? {} : { GOROOT: go.root }),
   };
-  if (go.kind === "modules") return common;
-  const path = [join(work, "gopath"), go.librariesFolder ?? "/usr/share/gocode"].join(":");
-  return { ...common, GO111MODULE: "off", GOPATH: path, GOCACHE: join(work, "cache") };
+  if (go.kind === "gopath") {
+    const path = [join(work, "gopath"), go.librariesFolder ?? "/usr/share/gocode"].join(":");
+    return { ...common, GO111MODULE: "off", GOPATH: path, GOCACHE: join(work, "cache") };
+  }
+  const { stdout } = await tools.run(go.program, ["env", "-json", ...keptSettings], { cwd: work });
+  const settings = Object.entries(v.parse(settingsSchema, JSON.parse(stdout.toString("utf8"))));
+  return {
+    GOCACHE: join(work, "cache"), // where the caller has no home folder
+    GOMODCACHE: join(work, "modules"),
+    ...Object.fromEntries(settings.filter(([, value]) => value !== "" && value !== "off")),
+    ...common,
+    GOFLAGS: "-modcacherw -buildvcs=false", // a private module cache can be removed; no look at git
+  };
 }
 
 /** The folder to build in: the sources themselves, or their place in a GOPATH. */
@@ -171,40 +196,44 @@ async function findMainPackage(sourcesFolder: string): Promise<string> {
   return `./${only}`;
 }
 
+const licenceFile = /^(?:LICENSE|LICENCE|COPYING|PATENTS|NOTICE)/i;
+const debianGoDocs = /^golang-(?:\d[\d.]*-src|golang-x-.*-dev)$/;
+
 /** Licence texts of Go and of each module or library that is linked. */
 async function collectLicences(
-  { tools, go, work, sourcesFolder }: CompileJob,
+  job: CompileJob,
   main: string,
-  cwd: string,
-  env: Readonly<Record<string, string>>,
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
 ): Promise<Map<string, Buffer>> {
-  const format =
-    "{{if not .Standard}}{{.ImportPath}}\t{{.Dir}}\t{{with .Module}}{{.Dir}}{{end}}{{end}}";
-  const list = await tools.run(go.program, ["list", "-deps", "-f", format, main], { cwd, env });
-  const root = await tools.run(go.program, ["env", "GOROOT"], { cwd, env });
-  const folders = new Map([["go", root.stdout.toString("utf8").trim()]]);
-  for (const line of list.stdout.toString("utf8").split("\n")) {
-    const [name = "", folder = "", moduleFolder = ""] = line.split("\t");
-    if (name === "" || folder.startsWith(work) || folder.startsWith(sourcesFolder)) continue;
-    const parts = name.split("/").slice(0, 3);
-    folders.set(
-      parts.join("-"),
-      moduleFolder || folder.slice(0, folder.indexOf(name)) + parts.join("/"),
-    );
-  }
+  const { go } = job;
   const licences = new Map<string, Buffer>();
-  for (const [name, folder] of folders) {
-    const files = await readdir(folder).catch(() => [] as string[]);
-    for (const file of files
-      .filter((each) => /^(?:LICENSE|LICENCE|COPYING|PATENTS|NOTICE)/i.test(each))
-      .sort()) {
-      licences.set(
-        `${name}-${file}`.replaceAll(/[^\w.-]/g, "_"),
-        await readFile(join(folder, file)),
-      );
+  const take = async (name: string, folder: string, pattern: RegExp): Promise<void> => {
+    for (const file of await listFolder(folder)) {
+      const safeName = `${name}-${file}`.replaceAll(/[^\w.-]/g, "_");
+      if (pattern.test(file)) licences.set(safeName, await readFile(join(folder, file)));
     }
+  };
+  if (go.kind === "gopath") {
+    const docs = join(go.librariesFolder ?? "/usr/share/gocode", "../doc");
+    for (const name of await listFolder(docs)) {
+      if (debianGoDocs.test(name)) await take(name, join(docs, name), /^copyright$/);
+    }
+    return licences;
+  }
+  const root = await job.tools.run(go.program, ["env", "GOROOT"], options);
+  await take("go", root.stdout.toString("utf8").trim(), licenceFile);
+  const format = "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}";
+  const list = await job.tools.run(go.program, ["list", "-deps", "-f", format, main], options);
+  for (const line of new Set(list.stdout.toString("utf8").split("\n"))) {
+    const [name = "", folder = ""] = line.split("\t");
+    if (name !== "" && folder !== "") await take(name, folder, licenceFile);
   }
   return licences;
+}
+
+/** Names in the folder, sorted; none where it is not there. */
+async function listFolder(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).sort();
 }
 
 async function publish(staging: string, folder: string, built: Built): Promise<void> {

@@ -11,7 +11,6 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   "apt-cache": "apt",
   "apt-get": "apt",
   "dpkg-deb": "dpkg",
-  sqfstar: "squashfs-tools",
   xz: "xz-utils",
 };
 
