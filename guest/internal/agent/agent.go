@@ -25,25 +25,34 @@ func (a *Agent) Serve(s *h2.Stream) {
 	path, query, _ := strings.Cut(s.Path, "?")
 	switch s.Method + " " + path {
 	case "POST /v1/exec":
-		s.Respond(h2.Header{Status: 200, ContentType: "application/octet-stream", Length: -1})
+		s.Respond(h2.Header{Status: 200, ContentType: anyBytes, Length: -1})
 		exec.Serve(s, a.Reaper)
 	case "GET /v1/info":
 		info, err := a.Machine.Info()
 		answer(s, info, err)
 	case "POST /v1/resume":
 		a.resume(s)
+	case "GET /v1/file":
+		readFile(s, query)
+	case "PUT /v1/file":
+		writeFile(s, query)
+	case "GET /v1/tar":
+		readTree(s, query)
+	case "PUT /v1/tar":
+		writeTree(s, query)
+	case "CONNECT ":
+		connect(s)
 	case "POST /v1/quiesce":
-		reply(s, 200, jsonBody(struct {
+		answer(s, struct {
 			Killed int `json:"killed"`
-		}{a.Reaper.KillAll()}))
+		}{a.Reaper.KillAll()}, nil)
 	case "POST /v1/shutdown":
-		reply(s, 200, []byte("{}"))
+		answer(s, struct{}{}, nil)
 		s.Flushed()
 		a.End()
 	default:
 		refuse(s, problem.NotFound("no such operation: %s %s", s.Method, path))
 	}
-	_ = query
 }
 
 func (a *Agent) resume(s *h2.Stream) {

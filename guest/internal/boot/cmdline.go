@@ -9,7 +9,7 @@ import (
 // "luminaguard.".
 type Parameters struct {
 	Port        string // name of the virtio-serial port to serve
-	RootPercent int    // share of the memory that written files may take
+	RootPercent int    // share of the free memory that written files may take
 }
 
 const parameterPrefix = "luminaguard."

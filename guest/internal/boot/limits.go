@@ -40,9 +40,18 @@ func processLimit(memory uint64) uint64 {
 }
 
 func totalMemory() uint64 {
-	var info syscall.Sysinfo_t
-	if err := syscall.Sysinfo(&info); err != nil {
-		return 0
-	}
+	info := memory()
 	return uint64(info.Totalram) * uint64(info.Unit)
+}
+
+func freeMemory() uint64 {
+	info := memory()
+	return uint64(info.Freeram) * uint64(info.Unit)
+}
+
+func memory() (info syscall.Sysinfo_t) {
+	if err := syscall.Sysinfo(&info); err != nil {
+		panic(err) // it has no way to fail
+	}
+	return info
 }

@@ -23,6 +23,8 @@ func loadModules(list string) error {
 		if err := loadModule(path); err != nil {
 			log.Printf("module %s: %v", path, err)
 		}
+		// Once loaded it only takes memory; the initramfs is in no other place.
+		os.Remove(path)
 	}
 	return nil
 }

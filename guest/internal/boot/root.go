@@ -8,9 +8,11 @@ import (
 
 // The root is an overlay:
 //
-//	/scratch  tmpfs   everything ever written, under one size limit
-//	/layer    squashfs from the disk, read-only, if there is a disk
-//	/base     from the initramfs: what is there even without a disk
+//	/scratch  tmpfs, everything ever written, under one size limit: a part of
+//	          what is free after boot, for files cannot be killed when the
+//	          machine runs out of memory
+//	/layer    squashfs, from the disk, read-only, if there is a disk
+//	/base     from the initramfs, what is there even without a disk
 //
 // Folders that are written a lot lie on the scratch file system directly:
 // they share its limit and skip the overlay.
@@ -41,7 +43,7 @@ var scratchFolders = []folder{
 
 // enterRoot builds the root and moves the agent into it for good.
 func enterRoot(percent int) error {
-	size := fmt.Sprintf("size=%d%%,mode=0755", percent)
+	size := fmt.Sprintf("size=%d,mode=0755", freeMemory()/100*uint64(percent))
 	if err := (mount{"scratch", scratch, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, size}).do(); err != nil {
 		return err
 	}

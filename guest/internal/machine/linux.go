@@ -17,6 +17,9 @@ const (
 	ownBootID    = "/run/luminaguard/boot-id"
 )
 
+// firstHostname is what a machine is called until its host names it.
+const firstHostname = "luminaguard"
+
 // Linux is the System the agent runs on.
 type Linux struct{ bootID *os.File }
 
@@ -39,7 +42,8 @@ func OpenLinux() (*Linux, string, error) {
 	if err := syscall.Mount(ownBootID, kernelBootID, "", syscall.MS_BIND, ""); err != nil {
 		return nil, "", fmt.Errorf("mount boot id: %w", err)
 	}
-	return &Linux{bootID: file}, strings.TrimSpace(string(id)), nil
+	l := &Linux{bootID: file}
+	return l, strings.TrimSpace(string(id)), l.SetHostname(firstHostname)
 }
 
 // SetClock sets the wall clock.
@@ -54,22 +58,21 @@ func (l *Linux) SetBootID(id string) error {
 	return err
 }
 
-// SetNames sets the host name and the files that repeat it.
-func (l *Linux) SetNames(hostname, machineID string) error {
-	if err := syscall.Sethostname([]byte(hostname)); err != nil {
+// SetHostname sets the host name and the files that repeat it.
+func (l *Linux) SetHostname(name string) error {
+	if err := syscall.Sethostname([]byte(name)); err != nil {
 		return err
 	}
-	hosts := "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 " + hostname + "\n"
-	for path, text := range map[string]string{
-		"/etc/hostname":   hostname + "\n",
-		"/etc/hosts":      hosts,
-		"/etc/machine-id": machineID + "\n",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return err
-		}
+	if err := os.WriteFile("/etc/hostname", []byte(name+"\n"), 0o644); err != nil {
+		return err
 	}
-	return nil
+	hosts := "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 " + name + "\n"
+	return os.WriteFile("/etc/hosts", []byte(hosts), 0o644)
+}
+
+// SetMachineID writes the id that programs take the machine for.
+func (l *Linux) SetMachineID(id string) error {
+	return os.WriteFile("/etc/machine-id", []byte(id+"\n"), 0o644)
 }
 
 // Uname returns the kernel's release and the host name.

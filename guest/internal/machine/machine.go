@@ -38,7 +38,8 @@ type System interface {
 	// AddEntropy credits the bytes, has the kernel's generator reseeded, and
 	// then fills random from it.
 	AddEntropy(entropy, random []byte) error
-	SetNames(hostname, machineID string) error
+	SetHostname(name string) error
+	SetMachineID(id string) error
 	SetBootID(id string) error
 	Uname() (kernel, hostname string, err error)
 	Uptime() (time.Duration, error)

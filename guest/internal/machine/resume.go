@@ -39,8 +39,11 @@ func (m *Machine) Resume(r Resume) (Info, error) {
 	if err := m.system.AddEntropy(who.entropy, random[:]); err != nil {
 		return Info{}, fmt.Errorf("entropy: %w", err)
 	}
-	if err := m.system.SetNames(who.hostname, who.machineID); err != nil {
-		return Info{}, fmt.Errorf("names: %w", err)
+	if err := m.system.SetHostname(who.hostname); err != nil {
+		return Info{}, fmt.Errorf("host name: %w", err)
+	}
+	if err := m.system.SetMachineID(who.machineID); err != nil {
+		return Info{}, fmt.Errorf("machine id: %w", err)
 	}
 	bootID := uuid(random)
 	if err := m.system.SetBootID(bootID); err != nil {

@@ -42,6 +42,11 @@ func NotAFile(path string) *Problem {
 	return &Problem{409, "not-a-file", "not a regular file: " + path}
 }
 
+// NotAFolder says that a path leads to something that is no folder.
+func NotAFolder(path string) *Problem {
+	return &Problem{409, "not-a-file", "not a folder: " + path}
+}
+
 // TooLarge says that a request is over its limit.
 func TooLarge(what string) *Problem {
 	return &Problem{413, "too-large", what + " too large"}
