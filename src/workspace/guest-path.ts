@@ -23,6 +23,12 @@ export function judgeGuestPath(name: string, isFolder: boolean): GuestPathVerdic
   return reason === undefined ? { kind: "ok", path } : { kind: "refused", reason };
 }
 
+/** Whether something may be written at the path: a name in normal form, and nothing of git's. */
+export function isSafeGuestPath(path: string): boolean {
+  const verdict = judgeGuestPath(path, false);
+  return verdict.kind === "ok" && verdict.path === path && !isBelowGit(path);
+}
+
 function wholeFault(path: string): string | undefined {
   if (path === "") return "empty name";
   if (path.startsWith("/")) return "absolute path";
@@ -47,7 +53,8 @@ function segmentFault(segment: string): string | undefined {
   if (segment.includes("\\")) return "backslash in the name";
   if (/[\p{Cc}\p{Cs}\ufffd]/u.test(segment)) return "control character in the name";
   if (Buffer.byteLength(segment) > segmentBytesMax) return "name too long";
-  if (segment.startsWith(applyFolderPrefix)) return "a name of LuminaGuard's own";
+  if (process.platform === "win32" && isWindowsHostile(segment)) return "not a name on Windows";
+  if (segment.toLowerCase().startsWith(applyFolderPrefix)) return "a name of LuminaGuard's own";
   return undefined;
 }
 

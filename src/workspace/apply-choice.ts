@@ -1,0 +1,40 @@
+/** Which changes of a set a person, or a rule, wants. Flagged ones only when that was said. */
+import { LuminaGuardError } from "../errors.ts";
+import type { Change, ChangeSet } from "./change-set.ts";
+import { isSafeGuestPath } from "./guest-path.ts";
+
+export type ApplyChoice =
+  /** what `--apply always` covers: nothing that is flagged */
+  | { readonly kind: "unflagged" }
+  /** what a person says who saw the card with its flags */
+  | { readonly kind: "all" }
+  /** exactly these, flagged or not */
+  | { readonly kind: "paths"; readonly paths: readonly string[] };
+
+/** The chosen changes, sorted by path. */
+export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
+  const chosen = choose(set, choice);
+  for (const { path } of chosen) {
+    if (!isSafeGuestPath(path)) throw unsafe(path);
+  }
+  return [...chosen].sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
+  if (choice.kind === "all") return set.changes;
+  if (choice.kind === "unflagged") return set.changes.filter(({ flags }) => flags.length === 0);
+  const wanted = new Set(choice.paths);
+  const chosen = set.changes.filter(({ path }) => wanted.delete(path));
+  const [unknown] = wanted;
+  if (unknown === undefined) return chosen;
+  throw new LuminaGuardError("USAGE", `change set ${set.id} has no change of ${unknown}`, {
+    hint: `luminaguard changes show ${set.id}  lists its paths`,
+  });
+}
+
+/** Judged once more at the last door, whatever a set on disk says. */
+function unsafe(path: string): LuminaGuardError {
+  return new LuminaGuardError("APPLY_FAILED", `${JSON.stringify(path)} may not be applied`, {
+    hint: "drop the change set with luminaguard changes rm, and distrust what made it",
+  });
+}
