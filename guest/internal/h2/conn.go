@@ -7,6 +7,7 @@ package h2
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -83,7 +84,6 @@ func (c *conn) end(err error, link io.Closer, written <-chan error) error {
 	for _, s := range c.streams {
 		s.finish()
 	}
-	clean := c.out.idle()
 	var broken connectionError
 	if errors.As(err, &broken) {
 		payload := appendUint32(appendUint32(nil, c.lastStream), uint32(broken.code))
@@ -93,16 +93,10 @@ func (c *conn) end(err error, link io.Closer, written <-chan error) error {
 	c.out.work.Signal()
 	c.out.room.Broadcast()
 	c.mu.Unlock()
-	if errors.Is(err, ErrNewClient) && !clean {
-		// Half a frame of ours may be under way to a client that never asked.
-		err = io.ErrUnexpectedEOF
-	}
-	switch {
-	case errors.Is(err, ErrNewClient):
-	case broken.reason != "":
-		defer time.AfterFunc(farewellTimeout, func() { link.Close() }).Stop()
-	default:
+	if broken.reason == "" {
 		link.Close()
+	} else {
+		defer time.AfterFunc(farewellTimeout, func() { link.Close() }).Stop()
 	}
 	if failed := <-written; failed != nil && err == nil {
 		err = failed
@@ -110,16 +104,24 @@ func (c *conn) end(err error, link io.Closer, written <-chan error) error {
 	return err
 }
 
+// readPreface waits for a client. What an earlier one left half said on a link
+// that outlives its clients is skipped.
 func (c *conn) readPreface() error {
-	b, err := c.in.Peek(len(preface))
-	if err != nil {
-		return err
+	for {
+		b, err := c.in.Peek(len(preface))
+		if err != nil {
+			return err
+		}
+		if string(b) == preface {
+			_, err = c.in.Discard(len(preface))
+			return err
+		}
+		skip := 1 + bytes.IndexByte(b[1:], preface[0])
+		if skip == 0 {
+			skip = len(b)
+		}
+		c.in.Discard(skip)
 	}
-	if string(b) != preface {
-		return connectionError{codeProtocol, "not an HTTP/2 preface"}
-	}
-	_, err = c.in.Discard(len(preface))
-	return err
 }
 
 // readFrames reads and applies frames until something ends the connection.

@@ -1,24 +1,30 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"luminaguard/guest/internal/h2"
 )
 
-// port is one opening of a virtio-serial port.
+// port is an open virtio-serial port.
 //
 // The driver has no notion of a connection: while no host is there, reads
 // return 0 and poll reports a hang-up. It wakes the port's waiters when a host
-// comes, so a read of 0 before the first host means "wait", not "end"; after
-// it, the same 0 means that the host is gone.
+// comes, so a read of 0 while none was there means "wait"; when one was, it
+// means that the host is gone. The port stays open in between: what the next
+// host sends at once would be lost by a close.
 type port struct {
 	file *os.File
 	raw  syscall.RawConn
-	met  bool // a host was there since the port was opened
+	met  bool // a host is there, as far as we know
 }
 
 // chunkMax is how much one write takes; the driver would cut it there anyway.
@@ -41,18 +47,39 @@ func findPort(name string) (string, error) {
 	return "", fmt.Errorf("%w in %s", os.ErrNotExist, class)
 }
 
-func openPort(device string) (*port, error) {
+// client is the port as long as one host is served.
+type client struct{ *port }
+
+// Close ends writes that wait for a host that is gone.
+func (c client) Close() error { return c.file.SetWriteDeadline(time.Unix(1, 0)) }
+
+// servePort serves one host after another until the port itself breaks. A new
+// host is told by its preface, so nothing is lost when it comes before its
+// predecessor's end was noticed.
+func servePort(device string, handler h2.Handler) error {
 	fd, err := syscall.Open(device, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: device, Err: err}
+		return &os.PathError{Op: "open", Path: device, Err: err}
 	}
-	file := os.NewFile(uintptr(fd), device)
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, err
+	p := &port{file: os.NewFile(uintptr(fd), device)}
+	defer p.file.Close()
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		return err
 	}
-	return &port{file: file, raw: raw}, nil
+	in := h2.NewReader(p)
+	for {
+		if err := p.file.SetWriteDeadline(time.Time{}); err != nil {
+			return err
+		}
+		err := h2.Serve(in, client{p}, handler)
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return err
+		}
+		if err != io.EOF && err != h2.ErrNewClient {
+			log.Printf("link: %v", err)
+		}
+	}
 }
 
 func (p *port) Read(b []byte) (n int, err error) {
@@ -70,10 +97,10 @@ func (p *port) Read(b []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	p.met = n > 0
 	if n == 0 {
 		return 0, io.EOF
 	}
-	p.met = true
 	return n, nil
 }
 
@@ -99,8 +126,6 @@ func (p *port) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-func (p *port) Close() error { return p.file.Close() }
 
 func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
 	for {

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"io"
 	"log"
 	"os"
@@ -53,17 +52,21 @@ func listenVsock(port uint32) (*os.File, error) {
 // serveVsock serves every host that connects. A host that comes back may find
 // its predecessor's connection not yet given up, so they are served side by
 // side.
-func serveVsock(listener *os.File, handler h2.Handler) error {
+func serveVsock(port uint32, handler h2.Handler) error {
+	listener, err := listenVsock(port)
+	if err != nil {
+		return err
+	}
 	for {
 		conn, err := acceptVsock(listener)
 		if err != nil {
 			log.Printf("link: %v", err)
-			time.Sleep(retryDelayMax)
+			time.Sleep(retryDelay)
 			continue
 		}
 		go func() {
 			defer conn.Close()
-			if err := serveLink(conn, handler); !errors.Is(err, io.EOF) {
+			if err := h2.Serve(h2.NewReader(conn), conn, handler); err != io.EOF {
 				log.Printf("link: %v", err)
 			}
 		}()
