@@ -19,9 +19,14 @@ export async function makePrivateFolder(path: string): Promise<void> {
     });
   }
   if (process.getuid === undefined) return; // Windows: the profile folder's own rights apply
-  const isOurs = found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o077) === 0;
+  const isOurs =
+    found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o077) === 0;
   if (isOurs) return;
-  throw new LuminaGuardError("HOST_LIMIT", `${path} is not a folder that only this user may enter`, {
-    hint: `remove it, or make it private: chmod 700 ${path}`,
-  });
+  throw new LuminaGuardError(
+    "HOST_LIMIT",
+    `${path} is not a folder that only this user may enter`,
+    {
+      hint: `remove it, or make it private: chmod 700 ${path}`,
+    },
+  );
 }

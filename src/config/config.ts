@@ -45,7 +45,15 @@ export interface ConfigEntry {
 export interface LoadedConfig {
   readonly config: Config;
   readonly entries: readonly ConfigEntry[];
+  /** what programs that build images get of the environment */
+  readonly toolEnvironment: Readonly<Record<string, string>>;
 }
+
+/** Where programs are, where a proxy is, and nothing that could be a secret of another program. */
+const toolVariables = [
+  ...["PATH", "HOME", "TMPDIR", "GOPROXY", "GOCACHE", "GOMODCACHE", "SSL_CERT_FILE"],
+  ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
+];
 
 interface Setting {
   readonly variable: string;
@@ -80,7 +88,15 @@ export function loadConfig(environment: Environment = process.env): LoadedConfig
     },
   );
   const config = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
-  return { config: Object.freeze(config) as unknown as Config, entries };
+  const tools = toolVariables.flatMap((name) => {
+    const value = environment[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    config: Object.freeze(config) as unknown as Config,
+    entries,
+    toolEnvironment: Object.freeze(Object.fromEntries(tools)),
+  };
 }
 
 function describeSettings(

@@ -83,3 +83,12 @@ export async function startChild(
     stdoutTail: stdout.text,
   };
 }
+
+/** Ends a process that is known to be ours, though not our child. One that is gone already is fine. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

@@ -1,4 +1,5 @@
 /** Which walls can be built on this host: found by building them around a program that does nothing. */
+import { release } from "node:os";
 import { runProgram } from "../process/run-program.ts";
 import { confine } from "./confinement.ts";
 import type { ConfinementTools } from "./confinement.ts";
@@ -14,9 +15,9 @@ const unprivilegedUid = 1_879_048_191;
 export async function probeConfinement(
   asRoot: boolean,
   cache: VerdictCache,
-  key: string,
 ): Promise<ConfinementReport> {
-  const cacheKey = `confinement ${String(asRoot)} ${key}`;
+  // another kernel may allow less: a machine that cannot be confined then fails to start, and says so
+  const cacheKey = `confinement ${asRoot ? "root" : "user"} ${release()}`;
   const known = await cache.get(cacheKey);
   if (known === "namespaces") return { asRoot, namespaces: true, reason: undefined };
   const [file, ...args] = confine(
@@ -25,6 +26,7 @@ export async function probeConfinement(
       readOnly: [],
       readWrite: [],
       devices: [],
+      groups: [],
       uid: asRoot ? unprivilegedUid : undefined,
       addressSpaceBytesMax: 1024 ** 3,
       infoFd: 2,

@@ -5,6 +5,8 @@
  *
  * Pure: from a command and what it may touch to the command that is run.
  */
+import { dirname } from "node:path";
+
 export interface ConfinementTools {
   /** namespaces by bubblewrap; without it only user id, limits and death with the parent remain */
   readonly namespaces: boolean;
@@ -21,6 +23,8 @@ export interface Confined {
   /** device nodes it may open, such as the KVM device */
   readonly devices: readonly string[];
   readonly uid: number | undefined;
+  /** groups that `uid` is a member of, for its devices */
+  readonly groups: readonly number[];
   /** address space in `bytes` */
   readonly addressSpaceBytesMax: number;
   /** descriptor on which the wall-builder says the confined process's pid */
@@ -62,27 +66,40 @@ function inNamespaces(confined: Confined, tools: ConfinementTools): string[] {
     ...(tools.asRoot ? [] : ["--unshare-user"]),
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     ...["--die-with-parent", "--as-pid-1", "--info-fd", String(confined.infoFd)],
-    ...["--dev", "/dev"],
+    ...["--dev", "/dev", "--proc", "/proc"],
+    // as root, folders that lead to a bind would be made for root alone
+    ...listParents([...confined.readOnly, ...confined.readWrite]).flatMap((path) => {
+      return ["--perms", "0755", "--dir", path];
+    }),
     ...visible,
     ...["--chdir", "/", "--"],
     ...asOwnUser(confined),
   ];
 }
 
+/** Every folder above the paths, each before those in it. */
+function listParents(paths: readonly string[]): readonly string[] {
+  const parents = new Set<string>();
+  for (const path of paths) {
+    for (let at = dirname(path); at !== "/"; at = dirname(at)) parents.add(at);
+  }
+  return [...parents].sort();
+}
+
 /** As root the walls are built first, then the user is left for the machine's own. */
-function asOwnUser(confined: Confined): string[] {
-  if (confined.uid === undefined) return [...confined.command];
-  const uid = String(confined.uid);
+function asOwnUser({ uid, groups, command }: Confined): string[] {
+  if (uid === undefined) return [...command];
   return [
-    ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
+    ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`],
+    groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
     ...["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"],
     ...["unshare", "--user", "--map-current-user"],
-    ...confined.command,
+    // changing users made the kernel forget the parent whose death is to be this process's
+    ...["setpriv", "--pdeathsig=KILL", ...command],
   ];
 }
 
-function withoutNamespaces(confined: Confined): string[] {
-  const uid = confined.uid === undefined ? [] : [String(confined.uid)];
-  const user = uid.flatMap((id) => [`--reuid=${id}`, `--regid=${id}`, "--clear-groups"]);
-  return ["setpriv", ...user, "--no-new-privs", "--pdeathsig=KILL", ...confined.command];
+/** Only for a person's own user: root is refused machines where there are no namespaces. */
+function withoutNamespaces({ command }: Confined): string[] {
+  return ["setpriv", "--no-new-privs", "--pdeathsig=KILL", ...command];
 }

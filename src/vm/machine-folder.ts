@@ -9,6 +9,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { makePrivateFolder } from "../base/private-folder.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { killProcess } from "../process/child.ts";
 import { identifySelf, isRunning } from "../process/process-identity.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 
@@ -118,7 +119,7 @@ export async function reapMachines(runtimeDir: string): Promise<readonly string[
     if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
     if (record !== undefined && (await isRunning(record.host))) continue;
     if (record?.vmm !== undefined && (await isRunning(record.vmm))) {
-      process.kill(record.vmm.pid, "SIGKILL");
+      killProcess(record.vmm.pid);
     }
     await removeMachine(runtimeDir, id);
     reaped.push(id);

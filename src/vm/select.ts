@@ -73,6 +73,7 @@ const canariesSchema = v.array(
 
 /** Raises HYPERVISOR_UNAVAILABLE when nothing boots, TOOL_MISSING without QEMU. */
 export async function selectHypervisor(options: SelectOptions): Promise<Selection> {
+  requireWalls(options.tools);
   const qemu = await findQemu(options.architecture, options.searchPath, options.cache);
   const key = `canary ${await fingerprintHost(options, qemu)}`;
   const cached = options.fresh === true ? undefined : await readCached(options.cache, key);
@@ -92,14 +93,25 @@ export async function selectHypervisor(options: SelectOptions): Promise<Selectio
   };
 }
 
+/** Root's hypervisors run as users of their own, who can only reach their files through namespaces. */
+function requireWalls({ asRoot, namespaces }: ConfinementTools): void {
+  if (!asRoot || namespaces) return;
+  throw new LuminaGuardError(
+    "HYPERVISOR_UNAVAILABLE",
+    "root may not run machines that cannot be confined",
+    {
+      hint: "install bubblewrap (sudo apt-get install bubblewrap), or run as an ordinary user",
+    },
+  );
+}
+
 function createQemu(
   options: SelectOptions,
   accelerator: Accelerator,
   templates: boolean,
 ): QemuHypervisor {
   const { architecture, runtimeDir, searchPath, tools, cacheDir, cache } = options;
-  // WHPX cannot save a machine; root without namespaces cannot lend a template to another user
-  const canFreeze = accelerator !== "whpx" && (tools.namespaces || !tools.asRoot);
+  const canFreeze = accelerator !== "whpx"; // it registers a blocker against saving a machine
   const store = templates && canFreeze ? new TemplateStore(join(cacheDir, "templates")) : undefined;
   return new QemuHypervisor({
     accelerator,

@@ -1,40 +1,85 @@
 /**
- * Freezes a running machine: stopped, its device state taken out over a private channel while its
- * memory stays in the file it already lives in. QEMU docs/system/vm-templating.
+ * Freezes a running machine and thaws it in another process: device state crosses a socket in the
+ * machine's own folder while its memory stays in the file it already lives in.
+ * QEMU docs/system/vm-templating.
  */
-import type { Duplex } from "node:stream";
+import { once } from "node:events";
+import { chmod, rm } from "node:fs/promises";
+import net from "node:net";
 import * as v from "valibot";
 import { withDeadline } from "../../../base/deadline.ts";
+import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError } from "../../../errors.ts";
-import { qemuFds } from "./qemu-args.ts";
-import type { QemuProcess } from "./qemu-process.ts";
+import type { QmpClient } from "./qmp.ts";
 
 /** device state of a machine: measured 53 KB for microvm, 290 KB for q35 */
 const stateBytesMax = 64 * 1024 * 1024;
 const timeoutMs = 30_000;
 
-/** The device state. The machine stays stopped; the caller ends it. */
-export async function freeze(vmm: QemuProcess, signal?: AbortSignal): Promise<Buffer> {
-  await vmm.control.execute("stop");
-  const state = readState(vmm.state);
-  state.catch(() => undefined); // awaited below, after the commands that make it come
-  await vmm.control.execute("migrate", { uri: `fd:${qemuFds.state}` });
-  const bytes = await withDeadline(state, { timeoutMs, what: "freezing the machine", signal });
-  const { status } = v.parse(statusSchema, await vmm.control.execute("query-migrate"));
-  if (status === "completed") return bytes;
-  throw new LuminaGuardError("VM_BOOT_FAILED", `freezing the machine ended as ${status}`);
-}
-
 const statusSchema = v.object({ status: v.string() });
 
-async function readState(channel: Duplex): Promise<Buffer> {
+/** The device state. The machine stays stopped; the caller ends it. */
+export async function freeze(
+  control: QmpClient,
+  statePath: string,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  // not stopped first: QEMU stops it to save it, and a clone of a running machine runs by itself
+  await ignoreShared(control);
+  const receiver = await receiveState(statePath);
+  try {
+    await control.execute("migrate", { uri: `unix:${statePath}` });
+    const what = "freezing the machine";
+    const state = await withDeadline(receiver.state, { timeoutMs, what, signal });
+    const { status } = v.parse(statusSchema, await control.execute("query-migrate"));
+    if (status === "completed") return state;
+    throw new LuminaGuardError("VM_BOOT_FAILED", `freezing the machine ended as ${status}`);
+  } finally {
+    receiver.close();
+    await rm(statePath, { force: true });
+  }
+}
+
+/** Hands a frozen machine's device state over; the machine runs when it was taken. */
+export async function thaw(control: QmpClient, statePath: string, state: Buffer): Promise<void> {
+  await ignoreShared(control);
+  await control.execute("migrate-incoming", { uri: `unix:${statePath}` });
+  const socket = net.connect(statePath);
+  socket.on("error", () => undefined); // the machine then does not answer, which is found out
+  socket.end(state);
+}
+
+/** Memory that lives in a file stays there: only device state goes over the socket. */
+async function ignoreShared(control: QmpClient): Promise<void> {
+  const capabilities = [{ capability: "x-ignore-shared", state: true }];
+  await control.execute("migrate-set-capabilities", { capabilities });
+}
+
+interface Receiver {
+  readonly state: Promise<Buffer>;
+  readonly close: () => void;
+}
+
+async function receiveState(path: string): Promise<Receiver> {
+  const received = createDeferred<Buffer>();
+  received.promise.catch(() => undefined); // awaited by the caller after it asked for the state
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of channel as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > stateBytesMax)
-      throw new LuminaGuardError("WIRE_LIMIT", "the device state has no end");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const server = net.createServer((socket) => {
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > stateBytesMax) {
+        socket.destroy();
+        received.reject(new LuminaGuardError("WIRE_LIMIT", "the device state has no end"));
+      }
+    });
+    socket.once("end", () => received.resolve(Buffer.concat(chunks)));
+    socket.once("error", received.reject);
+  });
+  server.listen(path);
+  await once(server, "listening");
+  // the folder around it is the machine's own: this opens it to the machine's user and nobody else
+  await chmod(path, 0o666);
+  return { state: received.promise, close: () => server.close() };
 }

@@ -10,7 +10,7 @@ export type Accelerator = "tcg" | "kvm" | "hvf" | "whpx";
 export type Architecture = "x64" | "arm64";
 
 /** Descriptors the process gets: see `startChild`. */
-export const qemuFds = { state: 3, info: 4, control: 5 } as const;
+export const qemuFds = { info: 3, control: 4 } as const;
 
 export interface RamFile {
   readonly path: string;
@@ -25,7 +25,7 @@ export interface QemuArgsOptions {
   readonly wirePath: string;
   /** file behind the machine's memory; without it memory is anonymous */
   readonly ram?: RamFile | undefined;
-  /** the machine's device state comes in on `qemuFds.state` */
+  /** the machine waits for device state instead of booting */
   readonly incoming: boolean;
 }
 
@@ -80,8 +80,7 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
     ...["-chardev", `socket,id=wire,path=${escapeComma(options.wirePath)},server=on,wait=off`],
     ...["-device", "virtserialport,chardev=wire,name=agent"],
     ...layerArgs(spec.image.layerPath, platform.bus),
-    ...(options.incoming ? ["-incoming", `fd:${qemuFds.state}`] : []),
-    ...(ram === undefined ? [] : ["-global", "migration.x-ignore-shared=on"]),
+    ...(options.incoming ? ["-incoming", "defer"] : []),
   ];
 }
 

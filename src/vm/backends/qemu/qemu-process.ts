@@ -2,12 +2,12 @@
  * One QEMU process inside its walls: started, known by its real pid, recorded for the reaper, and
  * gone with all its files. Booting and cloning differ only in the arguments and the state handed in.
  */
-import { chmod } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { withDeadline } from "../../../base/deadline.ts";
 import { createDeferred } from "../../../base/deferred.ts";
-import { LuminaGuardError } from "../../../errors.ts";
-import { startChild } from "../../../process/child.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../../../errors.ts";
+import { killProcess, startChild } from "../../../process/child.ts";
 import type { Child } from "../../../process/child.ts";
 import { identifyProcess } from "../../../process/process-identity.ts";
 import type { ProcessIdentity } from "../../../process/process-identity.ts";
@@ -17,13 +17,14 @@ import type { VmExit } from "../../hypervisor.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
 import type { VmSpec } from "../../spec.ts";
 import { qemuFds } from "./qemu-args.ts";
+import { thaw } from "./freeze.ts";
 import { QmpClient } from "./qmp.ts";
 
 export interface QemuProcess {
   readonly pid: number;
   readonly control: QmpClient;
-  /** the channel on which device state goes in or out */
-  readonly state: Duplex;
+  /** where device state goes in or out, in the machine's own folder */
+  readonly statePath: string;
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
   /** what the machine last wrote on its console, for error messages */
@@ -58,6 +59,7 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
       readWrite: [folder.path, ...start.readWrite],
       devices: start.devices,
       uid: folder.uid,
+      groups: await groupsOf(start.devices),
       addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
       infoFd: qemuFds.info,
     },
@@ -65,7 +67,7 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   );
   let child: Child;
   try {
-    child = await startChild(file, args, { channels: 3 });
+    child = await startChild(file, args, { channels: 2 });
   } catch (error) {
     await folder.remove();
     throw error;
@@ -73,14 +75,21 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   return watch(child, start, signal);
 }
 
+/** Whoever owns a device lets its group in. */
+async function groupsOf(devices: readonly string[]): Promise<readonly number[]> {
+  const found = await Promise.all(devices.map((path) => stat(path)));
+  return found.map(({ gid }) => gid);
+}
+
 async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
   const { folder, tools } = start;
-  const [state, info, controlChannel] = child.channels;
-  if (state === undefined || info === undefined || controlChannel === undefined) {
-    throw new Error("three channels were asked for");
+  const [info, controlChannel] = child.channels;
+  if (info === undefined || controlChannel === undefined) {
+    throw new Error("two channels were asked for");
   }
   const control = new QmpClient(controlChannel);
-  if (start.incomingState !== undefined) state.end(start.incomingState);
+  const statePath = `${folder.path}/state.sock`;
+  let vmmPid: number | undefined;
   let requested = false;
   const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
     for (const channel of child.channels) channel.destroy();
@@ -90,21 +99,35 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   });
   const kill = async (): Promise<void> => {
     requested = true;
+    if (vmmPid !== undefined && !child.hasExited()) killProcess(vmmPid);
     child.kill("SIGKILL");
     await exited;
   };
   try {
     const died = child.exited.then(() => Promise.reject(startFailure(child)));
     const pid = await Promise.race([readPid(child, info, tools), died]);
+    vmmPid = pid.pid;
     await folder.recordProcess(pid);
     await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
     await chmod(`${folder.path}/wire.sock`, 0o600);
-    return { pid: pid.pid, control, state, exited, consoleTail: child.stdoutTail, kill };
+    if (start.incomingState !== undefined) await thaw(control, statePath, start.incomingState);
+    return { pid: pid.pid, control, statePath, exited, consoleTail: child.stdoutTail, kill };
   } catch (error) {
+    const diedFirst = await endedBy(child, error);
     await kill();
-    throw error;
+    throw diedFirst ? startFailure(child) : error;
   }
+}
+
+/** A closed control channel is how a death is first seen; the process's own last words say more. */
+async function endedBy(child: Child, error: unknown): Promise<boolean> {
+  if (!isLuminaGuardError(error, "PROCESS_FAILED")) return false;
+  const exit = withDeadline(child.exited, { timeoutMs: 1_000, what: "the hypervisor's end" });
+  return exit.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The walls say who is inside them; without namespaces the command replaced itself and the pid stays. */

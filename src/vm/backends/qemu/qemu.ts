@@ -146,7 +146,7 @@ export class QemuHypervisor implements Hypervisor {
         await this.#orDeath(vmm, config, signal, (scope) =>
           config.greeter.prepare(wirePath, scope),
         );
-        const state = await freeze(vmm, signal);
+        const state = await freeze(vmm.control, vmm.statePath, signal);
         await vmm.kill();
         await draft.publish(state);
       } finally {

@@ -1,0 +1,152 @@
+/** `luminaguard run`: everything above the rule goes to stderr, the command's own output to stdout. */
+import { nearestNames } from "../../base/nearest.ts";
+import { loadVariable } from "../../config/io-settings.ts";
+import { LuminaGuardError } from "../../errors.ts";
+import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import type { LuminaGuard } from "../../runtime/luminaguard.ts";
+import { runTask } from "../../runtime/run-task.ts";
+import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { say } from "../io.ts";
+import type { CliIo } from "../io.ts";
+import { createCollectingFace, printTaskJson } from "../task-json.ts";
+import { createTerminalFace } from "../task-terminal.ts";
+import { watchSignals } from "../signals.ts";
+import { decideChanges } from "../decide-changes.ts";
+import type { Decision } from "../decide-changes.ts";
+
+/** Options as the command line gives them. */
+export interface RunOptions {
+  readonly image?: string;
+  readonly memory?: number;
+  readonly cpus?: number;
+  readonly env?: readonly string[];
+  readonly timeout?: number;
+  readonly workdir?: string;
+  readonly include?: readonly string[];
+  readonly workspace?: boolean;
+  readonly tty?: boolean;
+  readonly apply?: string;
+  readonly json?: boolean;
+}
+
+const applyWords = ["ask", "never", "always"] as const;
+export type ApplyWord = (typeof applyWords)[number];
+
+export async function run(
+  io: CliIo,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  if (argv.length === 0) {
+    throw new LuminaGuardError("USAGE", "which command should run?", {
+      hint: "put it after --, as in: luminaguard run -- ls -l",
+    });
+  }
+  const apply = parseApplyWord(options.apply ?? "ask");
+  await using lumina = await createLuminaGuard();
+  const request = await describeRequest(lumina, argv, options, io);
+  using signals = watchSignals(io);
+  const collected = options.json === true ? createCollectingFace() : undefined;
+  using terminal = createTerminalFace(io, { tty: options.tty === true, signals });
+  const face: TaskFace = collected?.face ?? terminal.face;
+  let result: TaskResult;
+  try {
+    result = await runTask(lumina, request, face, signals.signal);
+  } catch (error) {
+    if (signals.exitCode !== undefined) return signals.exitCode;
+    throw error;
+  }
+  terminal.release();
+  if (result.failure !== undefined) await sayFailure(io, lumina, result, argv, options);
+  const decision = await decide(io, lumina, result, apply, options);
+  if (collected !== undefined) printTaskJson(io, result, decision, collected);
+  return result.exitCode === 0 ? decision.exitCode : result.exitCode;
+}
+
+export function parseApplyWord(text: string): ApplyWord {
+  const word = applyWords.find((known) => known === text);
+  if (word !== undefined) return word;
+  const nearest = nearestNames(text, applyWords, 1)[0];
+  throw new LuminaGuardError("USAGE", `--apply cannot be "${text}"`, {
+    hint:
+      nearest === undefined
+        ? `it is one of ${applyWords.join(", ")}`
+        : `did you mean "${nearest}"?`,
+  });
+}
+
+async function describeRequest(
+  lumina: LuminaGuard,
+  argv: readonly string[],
+  options: RunOptions,
+  io: CliIo,
+): Promise<TaskRequest> {
+  const { image, memory, cpus, workdir, include = [], tty } = options;
+  const sends = options.workspace !== false;
+  const timeoutMs = (options.timeout ?? 0) * 1000;
+  const size = {
+    columns: io.stdout.isTTY ? io.stdout.columns : 80,
+    rows: io.stdout.isTTY ? io.stdout.rows : 24,
+  };
+  return {
+    argv,
+    image,
+    memoryMib: memory,
+    vcpus: cpus,
+    env: parseVariables(options.env ?? []),
+    workdir,
+    timeoutMs,
+    tty: tty === true ? size : undefined,
+    stdin: options.json !== true && (tty === true || !io.stdin.isTTY),
+    workspace: sends ? { root: await lumina.resolveWorkspace(process.cwd()), include } : undefined,
+  };
+}
+
+/** `K=V` as it stands; `K` alone takes the value this process has. */
+export function parseVariables(texts: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = texts.map((text): [string, string] => {
+    const at = text.indexOf("=");
+    const name = at < 0 ? text : text.slice(0, at);
+    const value = at < 0 ? loadVariable(name) : text.slice(at + 1);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      throw new LuminaGuardError("USAGE", `--env ${text}: "${name}" is not a variable's name`);
+    }
+    if (value === undefined) {
+      throw new LuminaGuardError("USAGE", `--env ${name}: there is no such variable here`, {
+        hint: `give its value: --env ${name}=…`,
+      });
+    }
+    return [name, value];
+  });
+  return Object.fromEntries(pairs);
+}
+
+async function decide(
+  io: CliIo,
+  lumina: LuminaGuard,
+  result: TaskResult,
+  apply: ApplyWord,
+  options: RunOptions,
+): Promise<Decision> {
+  if (result.changeSet === undefined) {
+    if (options.json !== true && options.workspace !== false)
+      say(io, io.style.dim("  no files changed"));
+    return { exitCode: exitCodes.done, applied: [], changeSet: undefined };
+  }
+  return decideChanges(io, lumina, result.changeSet, { apply, quiet: options.json === true });
+}
+
+async function sayFailure(
+  io: CliIo,
+  lumina: LuminaGuard,
+  { exitCode, failure = "" }: TaskResult,
+  [command = ""]: readonly string[],
+  options: RunOptions,
+): Promise<void> {
+  if (options.json === true) return;
+  say(io, `${io.style.red("luminaguard:")} ${failure}`);
+  if (exitCode !== exitCodes.notFound) return;
+  const hint = await lumina.hintForCommand(command, options.image);
+  if (hint !== undefined) say(io, `  ${hint}`);
+}

@@ -1,0 +1,230 @@
+/** Every command with its options, in the words of `--help`. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { CliIo } from "./io.ts";
+
+type SetExitCode = (code: number) => void;
+
+export function describeCommands(program: Command, io: CliIo, setExitCode: SetExitCode): void {
+  const done = async (code: Promise<number>): Promise<void> => setExitCode(await code);
+  describeRun(program, io, done);
+  describeDoctor(program, io, done);
+  describeImages(program, io, done);
+  describeCache(program, io, done);
+  describeChanges(program, io, done);
+  describeRest(program, io, done);
+  for (const command of allCommands(program)) quiet(command, io);
+}
+
+type Done = (code: Promise<number>) => Promise<void>;
+
+function describeRun(program: Command, io: CliIo, done: Done): void {
+  machineOptions(program.command("run"))
+    .description("run a command in a fresh machine on a copy of this folder")
+    .argument("[command...]", "the command and its arguments, after --")
+    .option("--apply <when>", "ask, never, or always (flagged files are never applied unasked)")
+    .option("--json", "print one JSON document; the command's output is in it")
+    .passThroughOptions()
+    .addHelpText(
+      "after",
+      examples([
+        ["run the tests, see what they changed", "luminaguard run -- make test"],
+        ["with Python", "luminaguard run --image python -- python3 fix_imports.py"],
+        ["in a shell, interactively", "luminaguard run --tty -- sh"],
+        ["without this folder", "luminaguard run --no-workspace -- uname -a"],
+      ]),
+    )
+    .action((argv: string[], options: Record<string, unknown>) =>
+      done(import("./commands/run.ts").then(({ run }) => run(io, argv, options))),
+    );
+  machineOptions(program.command("shell"))
+    .description("open a shell in a fresh machine on a copy of this folder")
+    .option("--apply <when>", "ask, never, or always (flagged files are never applied unasked)")
+    .addHelpText("after", examples([["look around", "luminaguard shell --image python"]]))
+    .action((options: Record<string, unknown>) =>
+      done(
+        import("./commands/run.ts").then(({ run }) =>
+          run(io, ["sh", "-l"], { ...options, tty: true }),
+        ),
+      ),
+    );
+}
+
+function machineOptions(command: Command): Command {
+  return command
+    .option("--image <name>", "image of the machine")
+    .option("--memory <MiB>", "memory of the machine", wholeNumber)
+    .option("--cpus <n>", "virtual processors", wholeNumber)
+    .option(
+      "--env <K[=V]>",
+      "a variable for the command; without =V this shell's value",
+      collect,
+      [],
+    )
+    .option("--timeout <s>", "end the command after this many seconds (exit 124)", wholeNumber)
+    .option("--workdir <dir>", "folder in the machine", "/workspace")
+    .option("--include <glob>", "send files that are left out by default", collect, [])
+    .option("--no-workspace", "send nothing and take nothing out")
+    .option("--tty", "give the command a terminal");
+}
+
+function describeDoctor(program: Command, io: CliIo, done: Done): void {
+  program
+    .command("doctor")
+    .description("say what was probed on this host, what was chosen and why")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", examples([["can machines run here?", "luminaguard doctor"]]))
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/doctor.ts").then(({ doctor }) => doctor(io, options))),
+    );
+}
+
+function describeImages(program: Command, io: CliIo, done: Done): void {
+  const image = program.command("image").description("build and keep what machines boot from");
+  image
+    .command("build")
+    .description("build an image from Debian packages")
+    .argument("<name>", 'name of the image; "base" has only a shell')
+    .option("--packages <list>", "Debian packages, separated by commas", commaList, [])
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      examples([["Python and git", "luminaguard image build python --packages python3,git"]]),
+    )
+    .action((name: string, options: Record<string, unknown>) =>
+      done(import("./commands/image.ts").then(({ imageBuild }) => imageBuild(io, name, options))),
+    );
+  image
+    .command("ls")
+    .description("list the images")
+    .option("--json", "print one JSON document")
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/image.ts").then(({ imageLs }) => imageLs(io, options))),
+    );
+  image
+    .command("rm")
+    .description("forget an image")
+    .argument("<name>", "name of the image")
+    .action((name: string) =>
+      done(import("./commands/image.ts").then(({ imageRm }) => imageRm(io, name))),
+    );
+}
+
+function describeCache(program: Command, io: CliIo, done: Done): void {
+  const cache = program.command("cache").description("see and shrink what is kept on disk");
+  cache
+    .command("ls")
+    .description("list what is kept")
+    .option("--json", "print one JSON document")
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/cache.ts").then(({ cacheLs }) => cacheLs(io, options))),
+    );
+  cache
+    .command("prune")
+    .description("remove what was used longest ago until the rest fits")
+    .option("--max <MiB>", "what may stay", wholeNumber)
+    .option("--json", "print one JSON document")
+    .addHelpText("after", examples([["keep 2 GiB", "luminaguard cache prune --max 2048"]]))
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/cache.ts").then(({ cachePrune }) => cachePrune(io, options))),
+    );
+}
+
+function describeChanges(program: Command, io: CliIo, done: Done): void {
+  const changes = program
+    .command("changes")
+    .description("changes that were not applied, kept 7 days");
+  const load = (): Promise<typeof import("./commands/changes.ts")> =>
+    import("./commands/changes.ts");
+  const json = (command: Command): Command => command.option("--json", "print one JSON document");
+  json(changes.command("ls"))
+    .description("list them")
+    .action((options: Record<string, unknown>) =>
+      done(load().then(({ changesLs }) => changesLs(io, options))),
+    );
+  json(changes.command("show"))
+    .description("show the card and the difference")
+    .argument("<id>", "id of the change set, such as 7K2M")
+    .action((id: string, options: Record<string, unknown>) =>
+      done(load().then(({ changesShow }) => changesShow(io, id, options))),
+    );
+  changes
+    .command("apply")
+    .description("show the card and ask, or apply without asking")
+    .argument("<id>", "id of the change set")
+    .option("--apply <when>", "ask, or always (flagged files are never applied unasked)", "ask")
+    .action((id: string, options: Record<string, unknown>) =>
+      done(load().then(({ changesApply }) => changesApply(io, id, options))),
+    );
+  changes
+    .command("rm")
+    .description("throw them away")
+    .argument("<id>", "id of the change set")
+    .action((id: string) => done(load().then(({ changesRm }) => changesRm(io, id))));
+}
+
+function describeRest(program: Command, io: CliIo, done: Done): void {
+  const config = program.command("config").description("what is set, and where");
+  config
+    .command("show")
+    .description("each value with where it comes from")
+    .option("--json", "print one JSON document")
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/config.ts").then(({ configShow }) => configShow(io, options))),
+    );
+  program
+    .command("bench")
+    .description("measure this host, each number beside its floor")
+    .argument("[name]", "one group of measurements")
+    .option("--samples <n>", "samples of each measurement", wholeNumber, 20)
+    .option("--json", "print one JSON document")
+    .option("--write <file>", "write the table as Markdown")
+    .action((name: string | undefined, options: Record<string, unknown>) =>
+      done(import("./commands/bench.ts").then(({ bench }) => bench(io, name, options))),
+    );
+  program
+    .command("completion")
+    .description("print a completion script for a shell")
+    .addArgument(program.createArgument("<shell>").choices(["bash", "zsh", "fish"]))
+    .addHelpText("after", examples([["for bash", 'eval "$(luminaguard completion bash)"']]))
+    .action((shell: string) =>
+      done(
+        import("./commands/completion.ts").then(({ completion }) => completion(io, program, shell)),
+      ),
+    );
+}
+
+/** Commander's own words go through `runProgram`, whatever the depth of the command. */
+function quiet(command: Command, io: CliIo): void {
+  command.exitOverride().showSuggestionAfterError();
+  command.configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: () => undefined,
+    getOutHelpWidth: () => Math.min(io.columns, 100),
+  });
+  command.addOption(new Option("--debug").hideHelp());
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}
+
+function examples(rows: readonly (readonly [string, string])[]): string {
+  return `\nExamples:\n${rows.map(([what, line]) => `  # ${what}\n  ${line}`).join("\n")}`;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== "") return value;
+  throw new InvalidArgumentError("It must be a whole number.");
+}
+
+function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+function commaList(value: string): string[] {
+  return value
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}

@@ -1,0 +1,56 @@
+/** What a command sees of the terminal: streams, their kind, and the settings that follow from it. */
+import type { Writable } from "node:stream";
+import type { ReadStream, WriteStream } from "node:tty";
+import { createStyle } from "../tui/style.ts";
+import type { Style } from "../tui/style.ts";
+
+export interface CliIo {
+  readonly stdin: ReadStream;
+  readonly stdout: WriteStream;
+  readonly stderr: WriteStream;
+  /** for what is written to stderr */
+  readonly style: Style;
+  readonly columns: number;
+  /** a person may be watching stderr */
+  readonly isInteractive: boolean;
+}
+
+export interface IoSettings {
+  /** NO_COLOR is set, or the terminal is dumb */
+  readonly plain: boolean;
+}
+
+export function createIo({ plain }: IoSettings): CliIo {
+  const { stdin, stdout, stderr } = process;
+  // whoever reads our output may leave before we are done
+  for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
+  return {
+    stdin,
+    stdout,
+    stderr,
+    style: createStyle(stderr.isTTY && !plain),
+    columns: Math.max(40, stderr.isTTY ? stderr.columns : 80),
+    isInteractive: stderr.isTTY,
+  };
+}
+
+/** Writes and waits while the reader is behind. */
+export function write(stream: Writable, data: Uint8Array | string): Promise<void> | void {
+  if (stream.destroyed || stream.write(data)) return undefined;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off("drain", done).off("close", done).off("error", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done).on("error", done);
+  });
+}
+
+export function say(io: CliIo, line: string): void {
+  io.stderr.write(`${line}\n`);
+}
+
+/** One JSON document, which is all of stdout. */
+export function printJson(io: CliIo, document: unknown): void {
+  io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+}

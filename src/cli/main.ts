@@ -1,0 +1,28 @@
+/** The program `luminaguard`. Runs one command and ends the process with its exit code. */
+import { readFileSync } from "node:fs";
+import { loadIoSettings } from "../config/io-settings.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+function readVersion(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+    process.stdout.write(`${readVersion()}\n`);
+    return exitCodes.done;
+  }
+  const { createIo } = await import("./io.ts");
+  const { runProgram } = await import("./program.ts");
+  return runProgram(argv, createIo(loadIoSettings()), readVersion());
+}
+
+const exitCode = await main(process.argv.slice(2));
+// what was written must be out before the process ends: a pipe takes it later
+await Promise.all(
+  [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
+  ),
+);
+process.exit(exitCode);

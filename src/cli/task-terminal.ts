@@ -1,0 +1,107 @@
+/** A task as a person at a terminal sees it, or a pipe gets it. */
+import { ColourOnlyFilter } from "../tui/colour-only.ts";
+import type { ExecHandle } from "../runtime/exec-handle.ts";
+import type { SpawnFacts, TaskEnd, TaskFace } from "../runtime/run-task.ts";
+import { renderWorkspaceLine } from "../runtime/values.ts";
+import { say, write } from "./io.ts";
+import type { CliIo } from "./io.ts";
+import { createProgress } from "./progress.ts";
+import type { Signals } from "./signals.ts";
+
+export interface TerminalFace extends Disposable {
+  readonly face: TaskFace;
+  /** gives the keyboard back; what is typed from now on is not the command's */
+  readonly release: () => void;
+}
+
+export interface TerminalFaceOptions {
+  /** the command has a terminal of its own: its output is not filtered */
+  readonly tty: boolean;
+  readonly signals: Signals;
+}
+
+export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOptions): TerminalFace {
+  const progress = createProgress(io);
+  const release: (() => void)[] = [];
+  const giveBack = (): void => {
+    for (const step of release.splice(0)) step();
+  };
+  const filters = { stdout: filterFor(io, "stdout", tty), stderr: filterFor(io, "stderr", tty) };
+  const face: TaskFace = {
+    onPhase: progress.show,
+    onSpawned: (facts) => {
+      progress.clear();
+      say(io, `  machine   ${describeMachine(facts)}`);
+    },
+    onWorkspace: (facts) =>
+      say(io, `  workspace ${renderWorkspaceLine(facts, { width: io.columns * 2 })}`),
+    onStarted: (command) => {
+      signals.onInterrupt(() => void command.signal(2));
+      release.push(() => signals.onInterrupt(undefined));
+      if (tty) release.push(connectTerminal(io, command));
+      else if (!io.stdin.isTTY) release.push(connectPipe(io, command));
+    },
+    onOutput: ({ source, data }) => write(io[source], filters[source](data)),
+    onEnded: (end) => {
+      giveBack();
+      say(io, `  done      ${describeEnd(end)} · machine destroyed`);
+    },
+  };
+  return {
+    face,
+    release: giveBack,
+    [Symbol.dispose]: () => {
+      progress.clear();
+      giveBack();
+    },
+  };
+}
+
+/** A file or a pipe gets the bytes as they are; a terminal gets text and colours. */
+function filterFor(io: CliIo, name: "stdout" | "stderr", tty: boolean): (data: Buffer) => Buffer {
+  if (tty || !io[name].isTTY) return (data) => data;
+  const filter = new ColourOnlyFilter();
+  return (data) => filter.push(data);
+}
+
+function connectTerminal(io: CliIo, command: ExecHandle): () => void {
+  const { stdin, stdout } = io;
+  if (stdin.isTTY) stdin.setRawMode(true);
+  const onResize = (): void => void command.resize({ columns: stdout.columns, rows: stdout.rows });
+  stdout.on("resize", onResize);
+  const disconnect = connectPipe(io, command);
+  return () => {
+    stdout.off("resize", onResize);
+    disconnect();
+    if (stdin.isTTY) stdin.setRawMode(false);
+  };
+}
+
+/** Bytes from stdin to the command; the next are read when these were taken. */
+function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
+  const onData = (data: Buffer): void => {
+    stdin.pause();
+    void command.write(data).then(() => stdin.resume());
+  };
+  const onEnd = (): void => void command.endStdin();
+  stdin.on("data", onData).on("end", onEnd).on("error", onEnd);
+  return () => {
+    stdin.off("data", onData).off("end", onEnd).off("error", onEnd);
+    stdin.pause();
+    if (!stdin.isTTY) stdin.unref();
+  };
+}
+
+function describeMachine({ kind, ms, backend, accelerator, reason }: SpawnFacts): string {
+  const how = kind === "clone" ? "cloned" : "booted";
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return `${how} in ${seconds(ms)} · ${backend}/${accelerator}${why} · no network`;
+}
+
+function describeEnd({ exitCode, timedOut, durationMs }: TaskEnd): string {
+  return `${timedOut ? "timed out" : `exit ${exitCode}`} in ${seconds(durationMs)}`;
+}
+
+function seconds(ms: number): string {
+  return ms < 1000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,190 @@
+/**
+ * One command in one fresh machine: the folder goes in, the command runs with its output streamed,
+ * what it changed comes out, and the machine is destroyed. Faces show it; nothing is applied here.
+ */
+import { Readable } from "node:stream";
+import { isLuminaGuardError } from "../errors.ts";
+import type { OutputChunk, TtySize } from "../wire/exec.ts";
+import type { ChangeSet } from "../workspace/change-set.ts";
+import type { LeftOutGroup } from "../workspace/left-out.ts";
+import { packWorkspace } from "../workspace/pack.ts";
+import type { WorkspacePack } from "../workspace/pack.ts";
+import { receiveChanges } from "../workspace/receive.ts";
+import { scanWorkspace } from "../workspace/scan.ts";
+import type { Scan } from "../workspace/scan.ts";
+import type { ExecHandle } from "./exec-handle.ts";
+import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
+import type { Machine } from "./machine.ts";
+
+export interface TaskRequest extends Pick<SpawnOptions, "image" | "memoryMib" | "vcpus" | "env"> {
+  readonly argv: readonly string[];
+  /** project folder, as `resolveWorkspaceRoot` gave it; without one nothing goes in or out */
+  readonly workspace?: { readonly root: string; readonly include: readonly string[] } | undefined;
+  /** folder in the machine
+   * @default "/workspace" */
+  readonly workdir?: string | undefined;
+  /** longest run of the command in `ms`, 0 for no limit */
+  readonly timeoutMs?: number | undefined;
+  readonly tty?: TtySize | undefined;
+  /** the command gets a stdin, which the face writes */
+  readonly stdin?: boolean | undefined;
+}
+
+/** What a face shows while a task runs. */
+export interface TaskFace {
+  readonly onPhase?: SpawnOptions["onPhase"];
+  readonly onSpawned?: (machine: SpawnFacts) => void;
+  readonly onWorkspace?: (facts: WorkspaceFacts) => void;
+  /** the command has started: the face feeds its stdin and passes signals on */
+  readonly onStarted?: (command: ExecHandle) => void;
+  /** awaited before more output is read, which is what slows a fast command */
+  readonly onOutput: (chunk: OutputChunk) => Promise<void> | void;
+  readonly onEnded?: (end: TaskEnd) => void;
+}
+
+export interface SpawnFacts {
+  readonly machine: string;
+  readonly kind: Machine["kind"];
+  readonly ms: number;
+  readonly backend: string;
+  readonly accelerator: string;
+  /** why nothing faster runs machines here, when there is a reason */
+  readonly reason: string | undefined;
+}
+
+export interface WorkspaceFacts {
+  readonly files: number;
+  readonly bytes: number;
+  readonly leftOut: readonly LeftOutGroup[];
+}
+
+export interface TaskEnd {
+  /** as container tools have it: the command's own, 124 timed out, 126, 127 */
+  readonly exitCode: number;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+  /** why the command could not be started, for a person */
+  readonly failure: string | undefined;
+}
+
+export interface TaskResult extends TaskEnd {
+  readonly spawn: SpawnFacts;
+  /** what the command wants to change; absent without a workspace or without changes */
+  readonly changeSet: ChangeSet | undefined;
+}
+
+/** Raises what `spawn` raises, WORKSPACE_TOO_LARGE, VM_GONE, CHANGES_HOSTILE, or the signal's reason. */
+export async function runTask(
+  lumina: LuminaGuard,
+  request: TaskRequest,
+  face: TaskFace,
+  signal?: AbortSignal,
+): Promise<TaskResult> {
+  const scanning = scan(request, signal);
+  scanning.catch(() => undefined); // awaited after the machine is there
+  await using machine = await spawn(lumina, request, face, signal);
+  const facts = await describeSpawn(lumina, machine);
+  face.onSpawned?.(facts);
+  const sent = await send(machine, await scanning, face, signal);
+  const end = await execute(machine, request, face, signal);
+  face.onEnded?.(end);
+  const changeSet = sent && (await receive(lumina, machine, sent, request, signal));
+  return { ...end, spawn: facts, changeSet };
+}
+
+async function scan(request: TaskRequest, signal?: AbortSignal): Promise<Scan | undefined> {
+  if (request.workspace === undefined) return undefined;
+  const { root, include } = request.workspace;
+  return scanWorkspace(root, { include, signal });
+}
+
+function spawn(
+  lumina: LuminaGuard,
+  { image, memoryMib, vcpus, env }: TaskRequest,
+  { onPhase }: TaskFace,
+  signal?: AbortSignal,
+): Promise<Machine> {
+  return lumina.spawn({ image, memoryMib, vcpus, env, onPhase, signal });
+}
+
+async function describeSpawn(lumina: LuminaGuard, machine: Machine): Promise<SpawnFacts> {
+  const { hypervisor, canaries } = await lumina.selection();
+  const failed = canaries.find(({ booted }) => !booted);
+  return {
+    machine: machine.id,
+    kind: machine.kind,
+    ms: Math.round(machine.spawnTimeMs),
+    backend: hypervisor.name,
+    accelerator: hypervisor.accelerator,
+    reason: failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`,
+  };
+}
+
+interface Sent {
+  readonly scan: Scan;
+  readonly pack: WorkspacePack;
+}
+
+async function send(
+  machine: Machine,
+  scanned: Scan | undefined,
+  face: TaskFace,
+  signal?: AbortSignal,
+): Promise<Sent | undefined> {
+  if (scanned === undefined) return undefined;
+  const pack = packWorkspace(scanned, { signal });
+  await machine.files.unpack("/workspace", Readable.from(pack.chunks, { objectMode: false }), {
+    signal,
+  });
+  const leftOut = [...scanned.leftOut, ...pack.lost()];
+  face.onWorkspace?.({ files: scanned.files, bytes: scanned.bytes, leftOut });
+  return { scan: scanned, pack };
+}
+
+async function execute(
+  machine: Machine,
+  request: TaskRequest,
+  face: TaskFace,
+  signal?: AbortSignal,
+): Promise<TaskEnd> {
+  const { argv, workdir, timeoutMs, tty, stdin } = request;
+  const startedAt = performance.now();
+  const command = machine.exec(argv, {
+    cwd: workdir,
+    timeoutMs,
+    tty,
+    stdin: stdin === true ? true : undefined,
+    signal,
+  });
+  face.onStarted?.(command);
+  try {
+    for await (const chunk of command.output) await face.onOutput(chunk);
+    return { ...(await command.exit), failure: undefined };
+  } catch (error) {
+    const exitCode = startFailureCode(error);
+    if (exitCode === undefined) throw error;
+    const failure = (error as Error).message;
+    return { exitCode, timedOut: false, durationMs: performance.now() - startedAt, failure };
+  }
+}
+
+/** 127 and 126 are results of the command, as in a shell; everything else is a failure of ours. */
+function startFailureCode(error: unknown): number | undefined {
+  if (isLuminaGuardError(error, "EXEC_NOT_FOUND")) return 127;
+  if (isLuminaGuardError(error, "EXEC_NOT_EXECUTABLE")) return 126;
+  return undefined;
+}
+
+async function receive(
+  lumina: LuminaGuard,
+  machine: Machine,
+  { scan, pack }: Sent,
+  request: TaskRequest,
+  signal?: AbortSignal,
+): Promise<ChangeSet | undefined> {
+  await machine.quiesce({ signal });
+  const tar = machine.files.pack("/workspace", { signal });
+  const received = await receiveChanges(tar, { baseline: pack.baseline, scan, signal });
+  await machine.stop();
+  return lumina.changes.keep(received, { command: request.argv, signal });
+}
