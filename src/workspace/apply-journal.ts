@@ -3,14 +3,14 @@
  * undo it. Each write is atomic and flushed; `phase` is the only thing that ever changes.
  *
  *   staging ──► moving ──► done ──► (no journal)
- *      └───────────┴── undone: as it was
+ *      └───────────┴── undone ──────────┘
  *
  *   <state>/applies/<id>.json
  */
 import { mkdir, readFile, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
-import { syncFolder, writeFileAtomic } from "../base/atomic-file.ts";
+import { writeFileAtomic } from "../base/atomic-file.ts";
 import { isSafeGuestPath } from "./guest-path.ts";
 
 /** One move; `slot` is a name in the apply folder's `new/` or `old/`. */
@@ -74,10 +74,9 @@ export async function writeJournal(stateDir: string, journal: ApplyJournal): Pro
   await writeFileAtomic(file, JSON.stringify(journal));
 }
 
+/** Not flushed: one that comes back after a power cut finds nothing left to do. */
 export async function removeJournal(stateDir: string, id: string): Promise<void> {
-  const file = fileOf(stateDir, id);
-  await rm(file, { force: true });
-  await syncFolder(dirname(file));
+  await rm(fileOf(stateDir, id), { force: true });
 }
 
 /** The ids of all journals; half-written ones of long ago are cleared away. */

@@ -155,7 +155,8 @@ async function takeBack(
   const isStagedFile = staged !== undefined && staged.ino === here.ino && staged.dev === here.dev;
   if (staged !== undefined && !isStagedFile) return undefined;
   const state = await readHostState(journal.root, step.path);
-  if (state.kind === "file" && state.sha256 === step.sha256) {
+  if (state.kind !== "file") return undefined;
+  if (state.sha256 === step.sha256) {
     await unlink(full);
     return undefined;
   }

@@ -8,7 +8,7 @@ import { mkdir, open, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../base/atomic-file.ts";
 import { isLuminaGuardError, LuminaGuardError, messageOf } from "../errors.ts";
-import { writeJournal, type ApplyJournal } from "./apply-journal.ts";
+import { readJournal, writeJournal, type ApplyJournal } from "./apply-journal.ts";
 import { planApply, type ApplyConflict, type ApplyPlan, type StagedFile } from "./apply-plan.ts";
 import { makeStep, MovedMeanwhileError, type ApplyProbe } from "./apply-steps.ts";
 import type { BlobFolder } from "./blob-folder.ts";
@@ -103,8 +103,10 @@ class Apply {
       await this.#stage();
       await this.#move();
     } catch (error) {
-      await this.#undo(error);
-      throw this.#explain(error);
+      if (!(await this.#isDecided())) {
+        await this.#undo(error);
+        throw this.#explain(error);
+      }
     }
     try {
       await finishApply(this.#journal, { ...this.#options, probe: this.#probe });
@@ -114,6 +116,13 @@ class Apply {
         error,
       );
     }
+  }
+
+  /** Whether the disk says "done" although writing that failed, in its last flush. */
+  async #isDecided(): Promise<boolean> {
+    if (!this.#isDeciding) return false;
+    const journal = await readJournal(this.#options.stateDir, this.#journal.id);
+    return journal !== undefined && journal !== "damaged" && journal.phase === "done";
   }
 
   async #stage(): Promise<void> {
@@ -164,8 +173,6 @@ class Apply {
 
   async #undo(cause: unknown): Promise<void> {
     try {
-      // the journal must not say "done" while the files go back
-      if (this.#isDeciding) await this.#enter("moving");
       await undoApply(this.#journal, { ...this.#options, probe: this.#probe });
     } catch (error) {
       const all = new AggregateError([cause, error], messageOf(cause));

@@ -1,11 +1,14 @@
 /** The two ways out of an apply that began: back to how it was, or on to its end. Both may be repeated. */
-import { rm } from "node:fs/promises";
+import { lstat, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../base/atomic-file.ts";
+import { isLuminaGuardError } from "../errors.ts";
 import { removeJournal, type ApplyJournal } from "./apply-journal.ts";
 import { undoStep, type ApplyProbe } from "./apply-steps.ts";
 import type { ChangeStore } from "./change-store.ts";
-import { isLuminaGuardError } from "../errors.ts";
+import { errnoOf } from "./host-failure.ts";
+
+const undoneSuffix = "-undone";
 
 export interface ApplyEnd {
   readonly stateDir: string;
@@ -16,11 +19,18 @@ export interface ApplyEnd {
 /** The workspace as it was; gives the names under which somebody else's work was kept. */
 export async function undoApply(journal: ApplyJournal, end: ApplyEnd): Promise<readonly string[]> {
   const kept: string[] = [];
-  for (const step of [...journal.steps].reverse()) {
-    const name = await undoStep(step, { journal, probe: end.probe });
-    if (name !== undefined) kept.push(name);
+  const folder = join(journal.root, journal.folder);
+  // without the folder nothing has moved yet, or all is undone already and only the rest is to go
+  if (await exists(folder)) {
+    for (const step of [...journal.steps].reverse()) {
+      const name = await undoStep(step, { journal, probe: end.probe });
+      if (name !== undefined) kept.push(name);
+    }
+    await syncFolders(journal);
+    // one rename says that all is undone; unlike a write it needs no room on a full disk
+    end.probe("mark as undone");
+    await rename(folder, folder + undoneSuffix);
   }
-  await syncFolders(journal);
   await clearAway(journal, end);
   return kept;
 }
@@ -51,7 +61,19 @@ export async function syncFolders(journal: ApplyJournal): Promise<void> {
 
 async function clearAway(journal: ApplyJournal, { stateDir, probe }: ApplyEnd): Promise<void> {
   probe("remove the apply folder");
-  await rm(join(journal.root, journal.folder), { recursive: true, force: true });
+  const folder = join(journal.root, journal.folder);
+  for (const name of [folder, folder + undoneSuffix])
+    await rm(name, { recursive: true, force: true });
   probe("remove the journal");
   await removeJournal(stateDir, journal.id);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
 }
