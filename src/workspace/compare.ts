@@ -4,7 +4,7 @@
  */
 import type { BaselineEntry } from "./baseline.ts";
 import { isSameState, type ChangeKind, type ChangeState, type Refusal } from "./change-set.ts";
-import { foldPath } from "./guest-path.ts";
+import { foldPath, isBelowGit } from "./guest-path.ts";
 import { isExecutable } from "./host-state.ts";
 
 /** The guest's tree without what was refused. */
@@ -37,7 +37,7 @@ export function compareTrees(
   const changes: RawChange[] = [];
   const removedFolders: string[] = [];
   for (const path of [...new Set([...baseline.keys(), ...accepted.keys()])].sort()) {
-    if (isUnknown(path, outcome.unknown)) continue;
+    if (isBelowGit(path) || isUnknown(path, outcome.unknown)) continue;
     const before = toState(baseline.get(path));
     const after = filled.has(path) ? holder(before) : (accepted.get(path) ?? null);
     if (isSameState(before, after)) continue;

@@ -99,7 +99,8 @@ export class GuestTree {
     const before = this.#options.baseline.entries.get(path);
     const known = before?.kind === "file" ? before.sha256 : undefined;
     const room = this.#options.limits.changedBytesMax - this.#changedBytes;
-    if (before === undefined && item.size > room) throw this.#over("more changed content");
+    const isSurelyChanged = before?.kind !== "file" || before.size !== item.size;
+    if (isSurelyChanged && item.size > room) throw this.#over("more changed content");
     const hashed = await blobs.put(item.content, {
       size: item.size,
       wants: (sha256) => {

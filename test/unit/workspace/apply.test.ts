@@ -1,4 +1,12 @@
-import { chmodSync, readdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
@@ -128,7 +136,6 @@ describe("applying a change set", () => {
     const id = await idOf(exchange, { "d/a.txt": "A", "d/new.txt": "n" });
     makeTree(outside.path, { "a.txt": "a" });
     unlinkSync(join(exchange.root, "d/a.txt"));
-    const { rmdirSync } = await import("node:fs");
     rmdirSync(join(exchange.root, "d"));
     symlinkSync(outside.path, join(exchange.root, "d"));
     const error: unknown = await applyChanges(id, optionsOf(exchange)).catch((e: unknown) => e);
