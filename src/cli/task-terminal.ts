@@ -1,4 +1,5 @@
 /** A task as a person at a terminal sees it, or a pipe gets it. */
+import { Socket } from "node:net";
 import { ColourOnlyFilter } from "../tui/colour-only.ts";
 import type { ExecHandle } from "../runtime/exec-handle.ts";
 import type { SpawnFacts, TaskEnd, TaskFace } from "../runtime/run-task.ts";
@@ -88,7 +89,8 @@ function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
   return () => {
     stdin.off("data", onData).off("end", onEnd).off("error", onEnd);
     stdin.pause();
-    if (!stdin.isTTY) stdin.unref();
+    // a pipe that stays open must not keep this process; a file has nothing to hold it with
+    if (stdin instanceof Socket) stdin.unref();
   };
 }
 

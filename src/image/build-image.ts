@@ -54,6 +54,12 @@ export interface BuildImageOptions {
   readonly onProgress: (progress: BuildProgress) => void;
 }
 
+/**
+ * Comes with every layer: busybox's shell runs its own applets whatever PATH says, so with it the
+ * packages' programs of the same names would not be found.
+ */
+const shell = "dash";
+
 /** The parts of a machine that are not asked for by name. */
 interface Parts {
   readonly kernel: AptPackage;
@@ -116,7 +122,7 @@ async function resolveParts(
   const kernelName = /linux-image-[^\s,|]+/.exec(meta?.depends ?? "")?.[0] ?? "";
   const [kernel] = await apt.lookUp([kernelName]);
   if (kernel === undefined || busybox === undefined) throw new Error("apt answers for each name");
-  const layer = packages.length === 0 ? [] : await apt.resolve(packages);
+  const layer = packages.length === 0 ? [] : await apt.resolve([...new Set([...packages, shell])]);
   return { kernel, busybox, licenceDonors, layer };
 }
 

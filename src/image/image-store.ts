@@ -120,8 +120,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   const open = createOpener(folders, names);
   return {
     build: async (request, { signal, onProgress = () => undefined } = {}) => {
-      checkImageName(request.name);
-      const packages = request.packages ?? [];
+      const packages = checkRequest(request);
       try {
         const digest = await buildAndPublish(options, folders, request, { signal, onProgress });
         await open(digest, { full: true, signal });
@@ -146,6 +145,15 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     cache: async () => listCache(folders, await names.list()),
     prune: async (prune) => pruneCache(folders, await names.list(), prune),
   };
+}
+
+/** The packages to add; USAGE where the name does not go with them. */
+function checkRequest({ name, packages = [] }: BuildRequest): readonly string[] {
+  checkImageName(name);
+  if (name !== "base" || packages.length === 0) return packages;
+  throw new LuminaGuardError("USAGE", "the image base has no packages on top", {
+    hint: `give the image another name: ${renderBuildCommand("NAME", packages)}`,
+  });
 }
 
 type Opener = (

@@ -32,7 +32,8 @@ export interface RootLayerOptions {
 /** 2 January 1980 UTC: the time of what no package brought; zip archives begin in 1980 */
 const ownTimeS = 315_619_200;
 /** documentation; licence texts are kept beside the image */
-const stripped = /^usr\/share\/(?:bug|doc|doc-base|gtk-doc|info|linda|lintian|locale|man)(?:\/|$)/;
+const stripped =
+  /^usr\/share\/(?:bug|common-licenses|doc|doc-base|gtk-doc|info|linda|lintian|locale|man)(?:\/|$)/;
 
 export async function buildRootLayer(options: RootLayerOptions): Promise<void> {
   const layer = await createSquashfs(options.outputPath, ownTimeS);

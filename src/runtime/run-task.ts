@@ -184,7 +184,12 @@ async function receive(
 ): Promise<ChangeSet | undefined> {
   await machine.quiesce({ signal });
   const tar = machine.files.pack("/workspace", { signal });
-  const received = await receiveChanges(tar, { baseline: pack.baseline, scan, signal });
-  await machine.stop();
-  return lumina.changes.keep(received, { command: request.argv, signal });
+  const { set } = await receiveChanges(tar, {
+    baseline: pack.baseline,
+    store: lumina.changes.store,
+    command: request.argv.join(" "),
+    isIgnored: scan.isIgnored,
+    signal,
+  });
+  return set;
 }

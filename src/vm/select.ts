@@ -13,7 +13,7 @@ import { findQemu } from "./backends/qemu/qemu-binary.ts";
 import type { QemuBinary } from "./backends/qemu/qemu-binary.ts";
 import type { Accelerator, Architecture } from "./backends/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./backends/qemu/qemu.ts";
-import { TemplateStore } from "./backends/qemu/template-store.ts";
+import { TemplateStore } from "./template-store.ts";
 import type { ConfinementTools } from "./confinement.ts";
 import type { Greeter, Hypervisor } from "./hypervisor.ts";
 import { resolveVmSpec } from "./spec.ts";

@@ -1,11 +1,12 @@
 /** `luminaguard run`: everything above the rule goes to stderr, the command's own output to stdout. */
-import { nearestNames } from "../../base/nearest.ts";
 import { loadVariable } from "../../config/io-settings.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { runTask } from "../../runtime/run-task.ts";
 import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
+import { parseApplyWord } from "../apply-word.ts";
+import type { ApplyWord } from "../apply-word.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { say } from "../io.ts";
 import type { CliIo } from "../io.ts";
@@ -29,9 +30,6 @@ export interface RunOptions {
   readonly apply?: string;
   readonly json?: boolean;
 }
-
-const applyWords = ["ask", "never", "always"] as const;
-export type ApplyWord = (typeof applyWords)[number];
 
 export async function run(
   io: CliIo,
@@ -62,18 +60,6 @@ export async function run(
   const decision = await decide(io, lumina, result, apply, options);
   if (collected !== undefined) printTaskJson(io, result, decision, collected);
   return result.exitCode === 0 ? decision.exitCode : result.exitCode;
-}
-
-export function parseApplyWord(text: string): ApplyWord {
-  const word = applyWords.find((known) => known === text);
-  if (word !== undefined) return word;
-  const nearest = nearestNames(text, applyWords, 1)[0];
-  throw new LuminaGuardError("USAGE", `--apply cannot be "${text}"`, {
-    hint:
-      nearest === undefined
-        ? `it is one of ${applyWords.join(", ")}`
-        : `did you mean "${nearest}"?`,
-  });
 }
 
 async function describeRequest(

@@ -25,7 +25,7 @@ import type { QemuProcess } from "./qemu-process.ts";
 import { atLeast, findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
-import type { Template, TemplateStore } from "./template-store.ts";
+import type { Template, TemplateStore } from "../../template-store.ts";
 
 export interface QemuHypervisorOptions {
   readonly accelerator: Accelerator;

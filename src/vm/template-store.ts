@@ -14,7 +14,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { LuminaGuardError } from "../../../errors.ts";
+import { LuminaGuardError } from "../errors.ts";
 
 const schema = v.object({
   version: v.literal(1),
@@ -36,6 +36,15 @@ export interface Template {
   readonly folder: string;
   readonly ramPath: string;
   readonly state: Buffer;
+}
+
+export interface TemplateSummary {
+  readonly key: string;
+  readonly path: string;
+  /** room taken on disk in `bytes` */
+  readonly bytes: number;
+  /** since 1970, in `ms` */
+  readonly madeAtMs: number;
 }
 
 export interface TemplateDraft {
@@ -125,9 +134,26 @@ export class TemplateStore {
     await rm(away, { recursive: true, force: true });
   }
 
-  async list(): Promise<readonly string[]> {
+  /** Every template, the one made longest ago first. */
+  async list(): Promise<readonly TemplateSummary[]> {
     const names = await readdir(this.#folder).catch(() => []);
-    return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
+    const found = await Promise.all(
+      names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((key) => this.#summarize(key)),
+    );
+    return found
+      .filter((summary) => summary !== undefined)
+      .sort((one, other) => one.madeAtMs - other.madeAtMs);
+  }
+
+  async #summarize(key: string): Promise<TemplateSummary | undefined> {
+    const path = join(this.#folder, key);
+    try {
+      const [ram, state] = await Promise.all([stat(join(path, "ram")), stat(join(path, "state"))]);
+      // the memory file has holes where the machine never wrote
+      return { key, path, bytes: ram.blocks * 512 + state.size, madeAtMs: state.mtimeMs };
+    } catch {
+      return undefined; // dropped meanwhile
+    }
   }
 }
 

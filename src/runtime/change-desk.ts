@@ -1,0 +1,52 @@
+/** The change sets that wait for a person: kept, shown, applied, thrown away. */
+import { applyChanges } from "../workspace/apply.ts";
+import type { ApplyResult } from "../workspace/apply.ts";
+import type { ApplyChoice } from "../workspace/apply-choice.ts";
+import type { Change, ChangeSet } from "../workspace/change-set.ts";
+import { ChangeStore } from "../workspace/change-store.ts";
+import { recoverApplies } from "../workspace/recover.ts";
+import type { Recovery } from "../workspace/recover.ts";
+import { renderUnifiedDiff } from "../workspace/unified-diff.ts";
+
+interface SignalOption {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class ChangeDesk {
+  /** where sets are kept, for whoever makes one */
+  readonly store: ChangeStore;
+  readonly #stateDir: string;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+    this.store = new ChangeStore(stateDir);
+  }
+
+  list(options: SignalOption = {}): Promise<readonly ChangeSet[]> {
+    return this.store.list(options);
+  }
+
+  /** Raises CHANGES_NOT_FOUND. */
+  get(id: string, options: SignalOption = {}): Promise<ChangeSet> {
+    return this.store.get(id.toUpperCase(), options);
+  }
+
+  /** One change as a unified diff, safe for a terminal. */
+  diff(set: ChangeSet, change: Change, options: SignalOption = {}): Promise<readonly string[]> {
+    return renderUnifiedDiff(change, this.store.blobs(set.id), options);
+  }
+
+  /** All that is chosen, or nothing. Raises CHANGES_CONFLICT, APPLY_FAILED or HOST_LIMIT. */
+  apply(id: string, choice: ApplyChoice, { signal }: SignalOption = {}): Promise<ApplyResult> {
+    return applyChanges(id, { stateDir: this.#stateDir, store: this.store, choice, signal });
+  }
+
+  remove(id: string, options: SignalOption = {}): Promise<void> {
+    return this.store.remove(id.toUpperCase(), options);
+  }
+
+  /** Finishes or undoes what a killed process was applying. */
+  recover(options: SignalOption = {}): Promise<readonly Recovery[]> {
+    return recoverApplies(this.#stateDir, { store: this.store, ...options });
+  }
+}

@@ -1,0 +1,18 @@
+/** Makes a LuminaGuard for this host from its configuration, and clears up after one that was killed. */
+import { loadConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import { LuminaGuard } from "./luminaguard.ts";
+
+export interface LuminaGuardOptions {
+  /** settings that win over environment and file */
+  readonly config?: Partial<Config>;
+}
+
+/** Raises CONFIG_INVALID. What an earlier process left behind is ended, removed, finished or undone. */
+export async function createLuminaGuard(options: LuminaGuardOptions = {}): Promise<LuminaGuard> {
+  const loaded = loadConfig();
+  const config = Object.freeze({ ...loaded.config, ...options.config });
+  const lumina = new LuminaGuard({ ...loaded, config });
+  await Promise.all([lumina.reap(), lumina.changes.recover()]);
+  return lumina;
+}

@@ -1,0 +1,154 @@
+/** What this host can do, found out afresh: every probe with what it found and the exact fix. */
+import { readFile } from "node:fs/promises";
+import { arch, release, totalmem } from "node:os";
+import { isLuminaGuardError, messageOf } from "../errors.ts";
+import type { Image } from "../image/image-store.ts";
+import type { CanaryResult } from "../vm/select.ts";
+import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
+
+export interface Finding {
+  readonly name: string;
+  /** indented below the one before it */
+  readonly isPart: boolean;
+  readonly what: string;
+  readonly verdict: "ok" | "chosen" | "not usable" | "not needed" | "low" | "missing" | "off";
+  readonly detail: string;
+  readonly fix: string | undefined;
+}
+
+export interface Diagnosis {
+  readonly canRun: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** open files below which many machines at once run out of them */
+const openFilesWanted = 8192;
+const megabyte = 1e6;
+
+export async function diagnose(
+  lumina: LuminaGuard,
+  options: Pick<SpawnOptions, "signal" | "onPhase"> = {},
+): Promise<Diagnosis> {
+  const image = await findImage(lumina, options);
+  const machines = image.image && (await findMachines(lumina, image.image, options.signal));
+  const walls = await findWalls(lumina);
+  const canRun = machines?.canRun === true;
+  return {
+    canRun,
+    findings: [
+      finding("host", `${process.platform} ${release()} ${arch()}`, "ok", { detail: memoryOf() }),
+      ...(machines?.findings ?? []),
+      walls,
+      image.finding,
+      ...(await findTemplates(lumina)),
+      await findOpenFiles(),
+    ],
+  };
+}
+
+function memoryOf(): string {
+  return `${Math.round(totalmem() / 1024 ** 3)} GiB of memory`;
+}
+
+interface Facts {
+  readonly detail?: string;
+  readonly fix?: string | undefined;
+  readonly isPart?: boolean;
+}
+
+function finding(
+  name: string,
+  what: string,
+  verdict: Finding["verdict"],
+  { detail = "", fix, isPart = false }: Facts = {},
+): Finding {
+  return { name, what, verdict, detail, fix, isPart };
+}
+
+async function findImage(
+  lumina: LuminaGuard,
+  options: Pick<SpawnOptions, "signal" | "onPhase">,
+): Promise<{ readonly image: Image | undefined; readonly finding: Finding }> {
+  try {
+    const image = await lumina.openImage("base", options);
+    const what = `base ${image.manifest.kernelRelease}`;
+    const detail = image.digest.slice(0, 19);
+    return { image, finding: finding("image", what, "ok", { detail }) };
+  } catch (error) {
+    return {
+      image: undefined,
+      finding: finding("image", messageOf(error), "missing", { fix: hintOf(error) }),
+    };
+  }
+}
+
+async function findMachines(
+  lumina: LuminaGuard,
+  image: Image,
+  signal?: AbortSignal,
+): Promise<{ readonly canRun: boolean; readonly findings: readonly Finding[] }> {
+  try {
+    const { qemuVersion, canaries } = await lumina.hypervisor(image, signal, true);
+    const qemu = finding("hypervisor", `qemu ${qemuVersion}`, "ok");
+    return { canRun: true, findings: [qemu, ...canaries.map(describeCanary)] };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const canaries = isLuminaGuardError(error) ? error.details["canaries"] : undefined;
+    const tried = Array.isArray(canaries) ? (canaries as CanaryResult[]).map(describeCanary) : [];
+    const missing = finding("hypervisor", messageOf(error), "missing", { fix: hintOf(error) });
+    return { canRun: false, findings: [missing, ...tried] };
+  }
+}
+
+function describeCanary({ accelerator, booted, reason, durationMs }: CanaryResult): Finding {
+  const took = `${(durationMs / 1000).toFixed(1)} s`;
+  if (!booted) {
+    const detail = `canary gave up after ${took}; see docs/platforms.md#${accelerator}`;
+    return finding(accelerator, reason, "not usable", { detail, isPart: true });
+  }
+  const detail =
+    accelerator === "tcg"
+      ? "emulation: slower code; QEMU promises no isolation here, the walls below are what stands"
+      : "";
+  return finding(accelerator, `canary booted in ${took}`, "chosen", { detail, isPart: true });
+}
+
+async function findWalls(lumina: LuminaGuard): Promise<Finding> {
+  const { asRoot, namespaces, reason } = await lumina.confinement();
+  if (namespaces) {
+    const who = asRoot ? "a user id for each machine" : "your user";
+    return finding("walls", `namespaces, seccomp, limits, ${who}`, "ok");
+  }
+  return finding("walls", asRoot ? "none: root is refused" : "seccomp and limits only", "low", {
+    detail: reason ?? "",
+    fix: "sudo apt-get install bubblewrap; on Ubuntu 24.04 see docs/platforms.md#namespaces",
+  });
+}
+
+async function findTemplates(lumina: LuminaGuard): Promise<readonly Finding[]> {
+  const templates = (await lumina.listCache()).filter(({ kind }) => kind === "template");
+  if (templates.length === 0) {
+    return [
+      finding("templates", "none yet", "ok", { detail: "the first run of an image makes one" }),
+    ];
+  }
+  const bytes = templates.reduce((sum, item) => sum + item.bytes, 0);
+  return [
+    finding("templates", String(templates.length), "ok", {
+      detail: `${Math.round(bytes / megabyte)} MB`,
+    }),
+  ];
+}
+
+async function findOpenFiles(): Promise<Finding> {
+  const text = await readFile("/proc/self/limits", "utf8").catch(() => "");
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(text)?.[1] ?? openFilesWanted);
+  if (limit >= openFilesWanted) return finding("limits", `open files ${limit}`, "ok");
+  return finding("limits", `open files ${limit}`, "low", {
+    fix: `for more than 60 machines at once: ulimit -n ${openFilesWanted}`,
+  });
+}
+
+function hintOf(error: unknown): string | undefined {
+  return isLuminaGuardError(error) ? error.hint : undefined;
+}

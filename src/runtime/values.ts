@@ -1,0 +1,9 @@
+/** The values that faces draw, in one place, so that a face imports `runtime` and nothing below it. */
+export { renderBytes, renderWorkspaceLine } from "../workspace/left-out.ts";
+export type { ApplyResult } from "../workspace/apply.ts";
+export type { ApplyChoice } from "../workspace/apply-choice.ts";
+export type { Change, ChangeSet, ChangeState } from "../workspace/change-set.ts";
+export type { Recovery } from "../workspace/recover.ts";
+export type { CacheItem } from "../image/image-cache.ts";
+export type { ImageSummary } from "../image/image-store.ts";
+export type { Selection, CanaryResult } from "../vm/select.ts";
