@@ -25,7 +25,9 @@ func parseParameters(cmdline string) Parameters {
 		name, value, _ := strings.Cut(word[len(parameterPrefix):], "=")
 		switch name {
 		case "port":
-			p.Port = value
+			if value != "" {
+				p.Port = value
+			}
 		case "rootsize":
 			percent, err := strconv.Atoi(strings.TrimSuffix(value, "%"))
 			if err == nil && percent > 0 && percent <= 100 {
