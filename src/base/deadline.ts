@@ -20,6 +20,7 @@ export interface DeadlineOptions {
  */
 export async function withDeadline<T>(work: Promise<T>, options: DeadlineOptions): Promise<T> {
   const { timeoutMs, what, hint, signal } = options;
+  work.catch(() => undefined); // whoever stops waiting first must not leave it unheard
   signal?.throwIfAborted();
   const end = createDeferred<never>();
   const timer = setTimeout(() => {

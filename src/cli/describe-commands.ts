@@ -1,5 +1,7 @@
 /** Every command with its options, in the words of `--help`. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+import type * as ChangesCommands from "./commands/changes.ts";
 import type { CliIo } from "./io.ts";
 
 type SetExitCode = (code: number) => void;
@@ -133,8 +135,7 @@ function describeChanges(program: Command, io: CliIo, done: Done): void {
   const changes = program
     .command("changes")
     .description("changes that were not applied, kept 7 days");
-  const load = (): Promise<typeof import("./commands/changes.ts")> =>
-    import("./commands/changes.ts");
+  const load = async (): Promise<typeof ChangesCommands> => import("./commands/changes.ts");
   const json = (command: Command): Command => command.option("--json", "print one JSON document");
   json(changes.command("ls"))
     .description("list them")

@@ -84,6 +84,7 @@ export async function buildImage(options: BuildImageOptions): Promise<Buffer> {
   const guest = await buildGuestBinary({
     tools,
     arch,
+    workFolder: join(options.workFolder, "guest"),
     cacheFolder: options.guestFolder,
     sourcesFolder: options.guestSourcesFolder,
     fetchGo: async () => fetchDebianGo({ ...options, workFolder: join(options.workFolder, "go") }),

@@ -34,7 +34,9 @@ export interface GuestBinary {
 export interface GuestBinaryOptions {
   readonly tools: HostTools;
   readonly arch: ImageArch;
-  /** where builds are kept */
+  /** made here, and of no use afterwards */
+  readonly workFolder: string;
+  /** where builds are kept; on the same disk */
   readonly cacheFolder: string;
   /** @default guest/ of this package */
   readonly sourcesFolder?: string | undefined;
@@ -53,11 +55,36 @@ const recordSchema = v.strictObject({
   licences: v.record(v.pipe(v.string(), v.regex(/^[\w.-]+$/)), v.string()),
 });
 
+/**
+ * Takes the compiler that was given, else the one there is. Where that one cannot get the modules
+ * it needs, for there is no network, Debian's compiler with Debian's copies takes its place.
+ */
 export async function buildGuestBinary(options: GuestBinaryOptions): Promise<GuestBinary> {
-  const { tools, arch, cacheFolder, sourcesFolder = guestFolder } = options;
-  const sourcesSha256 = await digestGuestSources(sourcesFolder);
+  const { tools } = options;
   const go = options.go ?? (await findGo(tools)) ?? (await options.fetchGo?.());
   if (go === undefined) throw goMissing();
+  try {
+    return await buildWith(go, options);
+  } catch (error) {
+    if (go.kind !== "modules" || !lacksModules(error)) throw error;
+    const debianGo = (await findGo(tools, { path: false })) ?? (await options.fetchGo?.());
+    if (debianGo === undefined) throw error;
+    return buildWith(debianGo, options);
+  }
+}
+
+/** Whether Go failed to fetch a module, which it says in these words. */
+function lacksModules(error: unknown): boolean {
+  if (!(error instanceof LuminaGuardError)) return false;
+  const stderr = String(error.details["stderr"] ?? "");
+  return /dial tcp|proxyconnect|no such host|i\/o timeout|module lookup disabled|GOPROXY/.test(
+    stderr,
+  );
+}
+
+async function buildWith(go: GoToolchain, options: GuestBinaryOptions): Promise<GuestBinary> {
+  const { tools, arch, cacheFolder, sourcesFolder = guestFolder } = options;
+  const sourcesSha256 = await digestGuestSources(sourcesFolder);
   const key = sha256([recipe, sourcesSha256, go.version, go.kind, arch].join("\0"));
   const folder = join(cacheFolder, `${arch}-${key.slice(0, 32)}`);
   const facts = { sourcesSha256, go: go.version };
@@ -65,14 +92,11 @@ export async function buildGuestBinary(options: GuestBinaryOptions): Promise<Gue
   if (kept !== undefined) return { ...kept, ...facts };
 
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
-  const work = await mkdtemp(join(cacheFolder, ".build-"));
-  try {
-    const built = await compile({ tools, arch, go, sourcesFolder, work });
-    await publish(join(work, "result"), folder, built);
-    return { ...built, sha256: sha256(built.content), ...facts };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  await mkdir(options.workFolder, { recursive: true, mode: 0o700 });
+  const work = await mkdtemp(join(options.workFolder, "build-"));
+  const built = await compile({ tools, arch, go, sourcesFolder, work });
+  await publish(join(work, "result"), folder, built);
+  return { ...built, sha256: sha256(built.content), ...facts };
 }
 
 interface Built {

@@ -32,6 +32,9 @@ export interface HostToolsOptions {
    * @default PATH only */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** named in the advice for hosts that cannot build
+   * @default "CACHE" */
+  readonly cacheDir?: string;
 }
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -44,6 +47,7 @@ export function createHostTools(options: HostToolsOptions): HostTools {
     LC_ALL: "C.UTF-8",
     DEBIAN_FRONTEND: "noninteractive",
   };
+  const { cacheDir = "CACHE" } = options;
   const merged = (more: RunProgramOptions = {}): RunProgramOptions => ({
     signal: options.signal,
     ...more,
@@ -51,50 +55,58 @@ export function createHostTools(options: HostToolsOptions): HostTools {
   });
   return {
     run: async (file, args, more) =>
-      runProgram(file, args, merged(more)).catch((error: unknown) => rethrow(file, error)),
+      runProgram(file, args, merged(more)).catch((error: unknown) =>
+        rethrow(file, error, cacheDir),
+      ),
     stream: (file, args, more) => {
       const { stdout, done } = streamProgram(file, args, merged(more));
-      return { stdout, done: done.catch((error: unknown) => rethrow(file, error)) };
+      return { stdout, done: done.catch((error: unknown) => rethrow(file, error, cacheDir)) };
     },
   };
 }
 
-function rethrow(file: string, error: unknown): never {
-  const hint = installHint(file);
+function rethrow(file: string, error: unknown, cacheDir: string): never {
+  const hint = installHint(file, cacheDir);
   if (!isLuminaGuardError(error, "TOOL_MISSING") || hint === undefined) throw error;
-  throw new LuminaGuardError("TOOL_MISSING", error.message, {
-    hint,
-    details: error.details,
-    cause: error,
-  });
+  const { message, details } = error;
+  throw new LuminaGuardError("TOOL_MISSING", message, { hint, details, cause: error });
 }
 
-function installHint(file: string): string | undefined {
+function installHint(file: string, cacheDir: string): string | undefined {
   const name = packageOfProgram[file];
   if (name === undefined) return undefined;
-  if (name === "apt" || name === "dpkg") {
-    return "images are made from Debian packages: build on a Debian host and copy the cache folder's images/ here";
+  if (name !== "apt" && name !== "dpkg") {
+    return `sudo apt-get install --no-install-recommends ${name}`;
   }
-  return `sudo apt-get install --no-install-recommends ${name}`;
+  const copy = `scp -rp DEBIAN-HOST:.cache/luminaguard/images ${cacheDir}/`;
+  return `images are made on Debian: run "luminaguard image build base" there, then here: ${copy}`;
 }
 
-const hostLimits: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  EACCES: "the folder may not be written",
-  EPERM: "the folder may not be written",
-  ENAMETOOLONG: "the path is too long",
+interface HostLimit {
+  readonly what: string;
+  readonly hint: string;
+}
+const noRoom = "free room with: luminaguard cache prune";
+const noAccess = "choose a cache folder that you can write";
+const hostLimits: Readonly<Record<string, HostLimit>> = {
+  ENOSPC: { what: "the disk is full", hint: noRoom },
+  EDQUOT: { what: "the disk quota is used up", hint: noRoom },
+  EROFS: { what: "the file system is read-only", hint: noAccess },
+  EACCES: { what: "the folder may not be written", hint: noAccess },
+  EPERM: { what: "the folder may not be written", hint: noAccess },
+  ENOTDIR: { what: "the path leads through a file", hint: noAccess },
+  ENAMETOOLONG: { what: "the path is too long", hint: noAccess },
 };
 
 /** Turns a failure of the disk into HOST_LIMIT; other errors pass as they are. */
 export function explainDisk(error: unknown, folder: string): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  const noSpace = /no space left on device/i.test(messageOf(error));
-  const what = hostLimits[noSpace ? "ENOSPC" : (code ?? "")];
-  if (what === undefined) return error;
+  const isFull = /no space left on device/i.test(messageOf(error));
+  const limit = hostLimits[isFull ? "ENOSPC" : (code ?? "")];
+  if (limit === undefined) return error;
+  const { what, hint } = limit;
   return new LuminaGuardError("HOST_LIMIT", `${what}: ${folder}`, {
-    hint: "free room with `luminaguard cache prune`, or choose another cache folder",
+    hint,
     details: { folder },
     cause: error,
   });

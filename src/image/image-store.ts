@@ -16,6 +16,7 @@ import { LuminaGuardError } from "../errors.ts";
 import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
 import { buildImage } from "./build-image.ts";
 import type { BuildProgress } from "./build-image.ts";
+import { digestGuestSources } from "./guest-sources.ts";
 import { createHostTools, explainDisk } from "./host-tools.ts";
 import { checkImageName, createImageNames, renderBuildCommand } from "./image-names.ts";
 import type { ImageNames, NamedImage } from "./image-names.ts";
@@ -91,6 +92,8 @@ export interface ImageStore {
     nameOrDigest: string,
     options?: { readonly signal?: AbortSignal },
   ) => Promise<Image>;
+  /** whether the image has the guest agent that this version would build */
+  readonly isCurrent: (image: Pick<Image, "manifest">) => Promise<boolean>;
   readonly list: () => Promise<ImageSummary[]>;
   /** forgets the name, and the image with it unless another name or `keep` holds it */
   readonly remove: (
@@ -132,6 +135,8 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     },
     open: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { signal }),
     verify: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { full: true, signal }),
+    isCurrent: async ({ manifest }) =>
+      manifest.guest.sourcesSha256 === (await digestGuestSources(options.guestSourcesDir)),
     list: async () =>
       Promise.all((await names.list()).map(async (named) => summarize(images, named))),
     remove: async (name, { keep = new Set<ImageDigest>() } = {}) => {
@@ -196,7 +201,7 @@ async function buildAndPublish(
   const output = join(work.path, "image");
   const env = options.env ?? {};
   const bytes = await buildImage({
-    tools: createHostTools({ env, signal }),
+    tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
     arch: request.arch ?? hostArch(),
     packages: request.packages ?? [],
     workFolder: work.path,

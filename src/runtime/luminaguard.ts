@@ -210,6 +210,7 @@ export class LuminaGuard implements AsyncDisposable {
   }
 }
 
-function toVmImage({ digest, kernelPath, initramfsPath, rootLayerPath }: Image): VmImage {
+/** What a machine needs to know of an image. */
+export function toVmImage({ digest, kernelPath, initramfsPath, rootLayerPath }: Image): VmImage {
   return { digest, kernelPath, initramfsPath, layerPath: rootLayerPath };
 }

@@ -11,8 +11,8 @@ export interface Screen {
   readonly style: Style;
 }
 
-const controlC = "\u0003";
-const controlD = "\u0004";
+/** r, q, Ctrl-C, Ctrl-D */
+const noKeys = new Set(["r", "q", "\u0003", "\u0004"]);
 const menu = "  [v] view  [a] apply all  [f] file by file  [r] reject  [?] more";
 const help = [
   "  v  show the difference of every file",
@@ -53,15 +53,9 @@ export async function askAboutChanges(
       case "?":
         for (const line of help) show(line);
         break;
-      case undefined:
-        show("  no answer: that is a no");
-        return "rejected";
-      case "r":
-      case "q":
-      case controlC:
-      case controlD:
-        return "rejected";
       default:
+        if (key === undefined) show("  no answer: that is a no");
+        if (key === undefined || noKeys.has(key)) return "rejected";
         show(menu);
     }
   }

@@ -68,16 +68,17 @@ function renderRow(change: Change, pathColumns: number, style: Style): string {
 
 /** What changed in a few words: counted lines, or what else a person has to know. */
 function describe({ kind, before, after, binary, lines }: Change): string {
-  if (after?.kind === "link") return `link → ${escapeText(after.target)}`.padEnd(8);
+  if (after?.kind === "link") return `link → ${escapeText(after.target)}`;
+  if (after?.kind === "folder") return "folder";
   if (kind === "mode")
-    return after?.kind === "file" && after.executable ? "now executable" : "no longer executable";
-  if (after?.kind === "folder") return "folder".padEnd(8);
-  if (binary)
-    return `binary, ${(after ?? before)?.kind === "file" ? formatSize(after ?? before) : ""}`;
-  if (lines === null) return "".padEnd(8);
-  const added = lines.added > 0 ? `+${lines.added}` : "";
-  const removed = lines.removed > 0 ? `−${lines.removed}` : "";
-  return `${added} ${removed}`.trim().padEnd(8);
+    return after?.executable === true ? "now executable" : "no longer executable";
+  if (binary) return `binary, ${formatSize(after ?? before)}`;
+  return (lines === null ? "" : countLines(lines)).padEnd(8);
+}
+
+function countLines({ added, removed }: NonNullable<Change["lines"]>): string {
+  const counts = [added > 0 ? `+${added}` : "", removed > 0 ? `−${removed}` : ""];
+  return counts.filter((count) => count !== "").join(" ");
 }
 
 function formatSize(state: Change["after"]): string {

@@ -5,6 +5,7 @@
  */
 import http2 from "node:http2";
 import net from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { LuminaGuardError } from "../errors.ts";
 
 export interface ConnectOptions {
@@ -19,6 +20,8 @@ export interface ConnectOptions {
 
 /** receive windows in `bytes`: what the guest may send before it is read */
 const windows = { stream: 1024 * 1024, connection: 4 * 1024 * 1024 };
+/** pause between two tries in `ms` */
+const retryMs = 5;
 const headerListBytesMax = 16 * 1024;
 
 /** Opens the connection without waiting for the guest: requests made now are answered when it is up. */
@@ -58,6 +61,8 @@ export async function connectSession(
     const session = openSession(socketPath);
     if (await settled(session, Math.min(leftMs, tryTimeoutMs), signal)) return session;
     session.destroy();
+    // the hypervisor takes one connection at a time and may still be busy with the last one
+    await setTimeout(retryMs);
   }
 }
 
@@ -73,7 +78,7 @@ function settled(
       resolve(answered);
     };
     const onAbort = (): void => finish(false);
-    const timer = setTimeout(finish, timeoutMs, false);
+    const timer = globalThis.setTimeout(finish, timeoutMs, false);
     signal?.addEventListener("abort", onAbort, { once: true });
     session.once("remoteSettings", () => finish(true));
     session.once("close", () => finish(false));

@@ -11,13 +11,13 @@ export type ApplyChoice =
   /** exactly these, flagged or not */
   | { readonly kind: "paths"; readonly paths: readonly string[] };
 
-/** The chosen changes, sorted by path. */
+/** The chosen changes, in the order of the set. */
 export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   const chosen = choose(set, choice);
   for (const { path } of chosen) {
     if (!isSafeGuestPath(path)) throw unsafe(path);
   }
-  return [...chosen].sort((one, other) => (one.path < other.path ? -1 : 1));
+  return chosen;
 }
 
 function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {

@@ -7,7 +7,7 @@
  *
  *   <state>/applies/<id>.json
  */
-import { mkdir, readFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { writeFileAtomic } from "../base/atomic-file.ts";
@@ -79,6 +79,12 @@ export async function removeJournal(stateDir: string, id: string): Promise<void>
   await rm(fileOf(stateDir, id), { force: true });
 }
 
+/** Keeps a journal that cannot be understood out of the way, for a person to look at. */
+export async function putAsideJournal(stateDir: string, id: string): Promise<void> {
+  const file = fileOf(stateDir, id);
+  await rename(file, file.replace(/json$/, "damaged"));
+}
+
 /** The ids of all journals; half-written ones of long ago are cleared away. */
 export async function listJournals(stateDir: string): Promise<readonly string[]> {
   const folder = join(stateDir, "applies");
@@ -86,6 +92,7 @@ export async function listJournals(stateDir: string): Promise<readonly string[]>
   // before the first apply there is no folder
   for (const name of await readdir(folder).catch((): string[] => [])) {
     if (name.endsWith(".json")) ids.push(name.slice(0, -".json".length));
+    else if (!name.endsWith(".tmp")) continue;
     else if (Date.now() - (await stat(join(folder, name))).mtimeMs > scratchAgeMaxMs) {
       await rm(join(folder, name), { force: true });
     }

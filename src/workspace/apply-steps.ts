@@ -4,12 +4,22 @@
  * it is the very file (same inode) that waits in `new/`, or when that one is gone and the content is ours;
  * what a person wrote in the meantime is kept under another name and never removed.
  */
-import { link, lstat, mkdir, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
+import {
+  chmod,
+  link,
+  mkdir,
+  readdir,
+  readlink,
+  rename,
+  rmdir,
+  symlink,
+  unlink,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ApplyJournal, ApplyStep } from "./apply-journal.ts";
 import { isSameState, type ChangeState } from "./change-set.ts";
 import { errnoOf } from "./host-failure.ts";
-import { checkFolders, readHostState } from "./host-state.ts";
+import { checkFolders, lookAt, readHostState } from "./host-state.ts";
 
 /** Called before everything that is written, with what it is; tests make it throw. */
 export type ApplyProbe = (what: string) => void;
@@ -38,9 +48,9 @@ export async function makeStep(
 ): Promise<void> {
   const { root } = context.journal;
   if ((await checkFolders(root, step.path)) !== undefined) throw new MovedMeanwhileError(step.path);
-  context.probe(`${step.kind} ${step.path}`);
   const full = join(root, step.path);
   try {
+    context.probe(`${step.kind} ${step.path}`);
     switch (step.kind) {
       case "set aside":
         await rename(full, slotOf(context.journal, "old", step.slot));
@@ -56,7 +66,7 @@ export async function makeStep(
         await symlink(step.target, full);
         return;
       case "put file":
-        await putFile(slotOf(context.journal, "new", step.slot), full);
+        await putFile(slotOf(context.journal, "new", step.slot), full, context.probe);
     }
   } catch (error) {
     // the name was taken, emptied or filled by somebody else
@@ -78,12 +88,13 @@ async function checkAside(
 }
 
 /** Never onto something: a hard link fails where there is a file, a rename would replace it. */
-async function putFile(staged: string, full: string): Promise<void> {
+async function putFile(staged: string, full: string, probe: ApplyProbe): Promise<void> {
   try {
+    probe(`link ${full}`);
     await link(staged, full);
   } catch (error) {
     if (!hasNoLinks(errnoOf(error))) throw error;
-    if ((await look(full)) !== undefined) throw new MovedMeanwhileError(full);
+    if ((await lookAt(full)) !== undefined) throw new MovedMeanwhileError(full);
     await rename(staged, full);
   }
 }
@@ -103,7 +114,7 @@ export async function undoStep(step: ApplyStep, context: StepContext): Promise<s
   const full = join(journal.root, step.path);
   switch (step.kind) {
     case "remove folder":
-      if ((await look(full)) === undefined) await mkdir(full, { mode: step.mode });
+      await makeAgain(full, step.mode);
       return undefined;
     case "make folder":
       await removeMade(full);
@@ -124,24 +135,27 @@ async function putBack(
 ): Promise<string | undefined> {
   const { root, id } = journal;
   const old = slotOf(journal, "old", step.slot);
-  if ((await look(old)) === undefined) return undefined;
+  if ((await lookAt(old)) === undefined) return undefined;
   const parent = await checkFolders(root, step.path);
   if (parent?.kind === "blocked") throw new MovedMeanwhileError(step.path);
   probe(`undo ${step.kind} ${step.path}`);
   if (parent !== undefined) await mkdir(dirname(join(root, step.path)), { recursive: true });
-  const isFree = (await look(join(root, step.path))) === undefined;
+  const isFree = (await lookAt(join(root, step.path))) === undefined;
   const name = isFree ? step.path : `${step.path}.before-${id}`;
   await rename(old, join(root, name));
   return isFree ? undefined : name;
 }
 
+async function makeAgain(full: string, mode: number): Promise<void> {
+  if ((await lookAt(full)) !== undefined) return;
+  await mkdir(full);
+  await chmod(full, mode);
+}
+
 async function removeMade(full: string): Promise<void> {
-  try {
-    await rmdir(full);
-  } catch (error) {
-    // never made, or somebody has put something into it, which stays
-    if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw error;
-  }
+  // never made, or somebody has put something into it, which stays
+  const names = await readdir(full).catch((): string[] => [""]);
+  if (names.length === 0) await rmdir(full);
 }
 
 async function takeBack(
@@ -149,9 +163,9 @@ async function takeBack(
   journal: ApplyJournal,
 ): Promise<string | undefined> {
   const full = join(journal.root, step.path);
-  const here = await look(full);
+  const here = await lookAt(full);
   if (here === undefined || (await isOldInPlace(step.path, journal))) return undefined;
-  const staged = await look(slotOf(journal, "new", step.slot));
+  const staged = await lookAt(slotOf(journal, "new", step.slot));
   const isStagedFile = staged !== undefined && staged.ino === here.ino && staged.dev === here.dev;
   if (staged !== undefined && !isStagedFile) return undefined;
   const state = await readHostState(journal.root, step.path);
@@ -170,18 +184,9 @@ async function takeBack(
 async function isOldInPlace(path: string, journal: ApplyJournal): Promise<boolean> {
   const aside = journal.steps.find((step) => step.kind === "set aside" && step.path === path);
   if (aside?.kind !== "set aside") return false;
-  return (await look(slotOf(journal, "old", aside.slot))) === undefined;
+  return (await lookAt(slotOf(journal, "old", aside.slot))) === undefined;
 }
 
 function slotOf(journal: ApplyJournal, side: "new" | "old", slot: string): string {
   return join(journal.root, journal.folder, side, slot);
-}
-
-async function look(full: string): Promise<{ ino: number; dev: number } | undefined> {
-  try {
-    return await lstat(full);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -58,7 +58,7 @@ export function isWorthSniffing(base: string, size: number): boolean {
 }
 
 /** Whether the bytes of a file of that base name hold a credential. */
-export function isCredentialContent(base: string, bytes: Uint8Array): boolean {
+function isCredentialContent(base: string, bytes: Uint8Array): boolean {
   const folded = base.toLowerCase();
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   return rules.some((rule) => rule.name.test(folded) && rule.content.test(text));

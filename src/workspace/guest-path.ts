@@ -3,8 +3,8 @@
  * below the workspace on every platform, and holds no segment that any file system folds to `.git`.
  */
 
-/** longest path in `bytes` */
-const pathBytesMax = 4096;
+/** longest path in `bytes`: with the root before it, every platform opens it */
+const pathBytesMax = 1024;
 /** longest segment in `bytes` */
 const segmentBytesMax = 255;
 /** deepest path in segments */

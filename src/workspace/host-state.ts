@@ -24,7 +24,7 @@ export async function readHostState(
   const parent = await checkFolders(root, path);
   if (parent !== undefined) return parent;
   const full = join(root, path);
-  const facts = await look(full);
+  const facts = await lookAt(full);
   if (facts === undefined) return { kind: "absent" };
   if (facts.isDirectory()) return { kind: "folder" };
   if (facts.isSymbolicLink()) return { kind: "link", target: await readlink(full) };
@@ -36,7 +36,7 @@ export async function readHostState(
 export async function checkFolders(root: string, path: string): Promise<HostState | undefined> {
   for (let cut = path.indexOf("/"); cut >= 0; cut = path.indexOf("/", cut + 1)) {
     const folder = path.slice(0, cut);
-    const facts = await look(join(root, folder));
+    const facts = await lookAt(join(root, folder));
     if (facts === undefined) return { kind: "absent" };
     if (facts.isSymbolicLink()) return { kind: "blocked", reason: `${folder} is a link` };
     if (!facts.isDirectory()) return { kind: "blocked", reason: `${folder} is not a folder` };
@@ -69,7 +69,7 @@ async function readFileState(full: string, path: string, signal?: AbortSignal): 
 }
 
 /** The facts of the name itself; undefined when there is none. */
-async function look(full: string): Promise<Stats | undefined> {
+export async function lookAt(full: string): Promise<Stats | undefined> {
   try {
     return await lstat(full);
   } catch (error) {

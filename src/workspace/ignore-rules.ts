@@ -13,7 +13,7 @@ const ignoreFileBytesMax = 256 * 1024;
 /** most wildcards in one pattern; more could keep a matcher busy for hours */
 const wildcardsMax = 8;
 
-export const ignoreFileNames = [".gitignore", ".luminaguardignore"] as const;
+const ignoreFileNames = [".gitignore", ".luminaguardignore"] as const;
 
 export class IgnoreRules {
   readonly #byFolder = new Map<string, Ignore>();

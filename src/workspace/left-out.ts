@@ -5,7 +5,7 @@
 import { escapeText } from "../base/escape-text.ts";
 
 /** Why something stayed out, in the order in which the line tells it. */
-export const leftOutReasons = ["credentials", "ignored", "git", "special", "unreadable"] as const;
+const leftOutReasons = ["credentials", "ignored", "git", "special", "unreadable"] as const;
 export type LeftOutReason = (typeof leftOutReasons)[number];
 
 export interface LeftOutGroup {

@@ -4,7 +4,7 @@
  * another process is left alone.
  */
 import { messageOf } from "../errors.ts";
-import { listJournals, readJournal, removeJournal, type ApplyJournal } from "./apply-journal.ts";
+import { listJournals, putAsideJournal, readJournal, type ApplyJournal } from "./apply-journal.ts";
 import type { ApplyProbe } from "./apply-steps.ts";
 import type { ChangeStore } from "./change-store.ts";
 import { toHostError } from "./host-failure.ts";
@@ -54,8 +54,8 @@ async function recoverOne(id: string, end: ApplyEnd): Promise<Recovery | undefin
   const journal = await readJournal(end.stateDir, id);
   if (journal === undefined) return undefined;
   if (journal === "damaged") {
-    await removeJournal(end.stateDir, id);
-    return { kind: "failed", root: "", reason: `journal ${id} was damaged and is dropped` };
+    await putAsideJournal(end.stateDir, id);
+    return { kind: "failed", root: "", reason: `journal ${id} is damaged and was put aside` };
   }
   await using lock = await tryLockWorkspace(end.stateDir, journal.root, { timeoutMs: 0 });
   if (lock === undefined) return undefined;

@@ -10,7 +10,7 @@ import { holdsCredential, isWorthSniffing } from "./credential-content.ts";
 import { isCredentialName } from "./credentials.ts";
 import { EntryList } from "./entry-list.ts";
 import { copyGit } from "./git-copy.ts";
-import { applyFolderPrefix, isGitName } from "./guest-path.ts";
+import { applyFolderPrefix, isGitName, judgeGuestPath } from "./guest-path.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
 import { createIncludeGlobs, type IncludeGlobs } from "./include-globs.ts";
 import { LeftOut, type LeftOutGroup } from "./left-out.ts";
@@ -91,7 +91,8 @@ class Scanner {
     for (const name of names) {
       const path = folder === "" ? name : `${folder}/${name}`;
       if (name.startsWith(applyFolderPrefix)) continue;
-      if (name.includes("\ufffd")) this.#leftOut.add("special", path);
+      // what would be refused when it comes out again does not go in
+      if (judgeGuestPath(path, false).kind === "refused") this.#leftOut.add("special", path);
       else await this.#visit(path, state);
     }
   }

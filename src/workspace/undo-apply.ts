@@ -1,12 +1,12 @@
 /** The two ways out of an apply that began: back to how it was, or on to its end. Both may be repeated. */
-import { lstat, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../base/atomic-file.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import { removeJournal, type ApplyJournal } from "./apply-journal.ts";
 import { undoStep, type ApplyProbe } from "./apply-steps.ts";
 import type { ChangeStore } from "./change-store.ts";
-import { errnoOf } from "./host-failure.ts";
+import { lookAt } from "./host-state.ts";
 
 const undoneSuffix = "-undone";
 
@@ -21,7 +21,7 @@ export async function undoApply(journal: ApplyJournal, end: ApplyEnd): Promise<r
   const kept: string[] = [];
   const folder = join(journal.root, journal.folder);
   // without the folder nothing has moved yet, or all is undone already and only the rest is to go
-  if (await exists(folder)) {
+  if ((await lookAt(folder)) !== undefined) {
     for (const step of [...journal.steps].reverse()) {
       const name = await undoStep(step, { journal, probe: end.probe });
       if (name !== undefined) kept.push(name);
@@ -66,14 +66,4 @@ async function clearAway(journal: ApplyJournal, { stateDir, probe }: ApplyEnd): 
     await rm(name, { recursive: true, force: true });
   probe("remove the journal");
   await removeJournal(stateDir, journal.id);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
 }

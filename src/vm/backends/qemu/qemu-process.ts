@@ -29,6 +29,8 @@ export interface QemuProcess {
   readonly exited: Promise<VmExit>;
   /** what the machine last wrote on its console, for error messages */
   readonly consoleTail: () => string;
+  /** Asks QEMU to end and waits until it has. */
+  readonly quit: () => Promise<void>;
   readonly kill: () => Promise<void>;
 }
 
@@ -97,6 +99,12 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
     const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
     return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
   });
+  const quit = async (): Promise<void> => {
+    requested = true;
+    // it may be gone before it answers: its end is what counts
+    control.execute("quit").catch(() => undefined);
+    await exited;
+  };
   const kill = async (): Promise<void> => {
     requested = true;
     if (vmmPid !== undefined && !child.hasExited()) killProcess(vmmPid);
@@ -112,7 +120,7 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
     // root made it for the machine's own user: nobody else may speak on the wire
     await chmod(`${folder.path}/wire.sock`, 0o600);
     if (start.incomingState !== undefined) await thaw(control, statePath, start.incomingState);
-    return { pid: pid.pid, control, statePath, exited, consoleTail: child.stdoutTail, kill };
+    return { pid: pid.pid, control, statePath, exited, consoleTail: child.stdoutTail, quit, kill };
   } catch (error) {
     const diedFirst = await endedBy(child, error);
     await kill();
