@@ -92,3 +92,14 @@ export function killProcess(pid: number): void {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
+
+/** Starts a program that may outlive this process; nobody waits for it or hears from it. */
+export function startDetached(file: string, args: readonly string[]): void {
+  const child = spawn(file, args, {
+    env: { ...defaultProgramEnv },
+    stdio: "ignore",
+    detached: true,
+  });
+  child.on("error", () => undefined); // best effort: whoever needs its result sees that there is none
+  child.unref();
+}

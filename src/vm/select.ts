@@ -163,9 +163,14 @@ async function runCanary(options: SelectOptions, accelerator: Accelerator): Prom
   } catch (error) {
     options.signal?.throwIfAborted();
     if (isLuminaGuardError(error, "HOST_LIMIT")) throw error; // says nothing about the accelerator
-    if (!isLuminaGuardError(error, "TIMEOUT")) return result(false, messageOf(error));
+    if (!isLuminaGuardError(error, "TIMEOUT")) return result(false, shorten(messageOf(error)));
     return result(false, `kernel did not boot in ${deadlineMs / 1000} s`);
   }
+}
+
+/** QEMU says which program and option speak before it says what is wrong. */
+function shorten(message: string): string {
+  return message.replace(/^.*: -accel \w+: /, "");
 }
 
 /** What a verdict depends on: another kernel, QEMU, guest or processor is another host. */

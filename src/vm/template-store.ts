@@ -5,9 +5,12 @@
  *   <templates>/<key>/state          device state, handed to each clone; hashed at every load
  *   <templates>/<key>/template.json  what was published; written last
  *
+ *   <templates>/<key>/audit          the memory file's hash after a machine's end
+ *
  * A folder is published by one rename. A template whose files are not what was published is dropped
  * and made again. The memory file is checked by size, owner, mode and change time before each
- * clone; its whole hash takes about a second per GiB and is checked off the path.
+ * clone: a write through a machine's descriptor moves the change time, which no one can set back.
+ * Its whole hash takes about a second per GiB, so it is taken off the path.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -15,11 +18,12 @@ import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import * as v from "valibot";
 import { LuminaGuardError } from "../errors.ts";
+import { startDetached } from "../process/child.ts";
 
 const schema = v.object({
   version: v.literal(1),
   stateSha256: v.string(),
-  ramSha256: v.optional(v.string()),
+  ramSha256: v.string(),
   ram: v.object({
     size: v.number(),
     uid: v.number(),
@@ -69,6 +73,7 @@ export class TemplateStore {
       const manifest = await readManifest(folder);
       const ramPath = join(folder, "ram");
       requireSame(manifest, await stat(ramPath, { bigint: true }));
+      await requireAudited(manifest, folder);
       const state = await readFile(join(folder, "state"));
       if (sha256(state) !== manifest.stateSha256) throw invalid("its device state was changed");
       return { key, folder, ramPath, state };
@@ -92,7 +97,13 @@ export class TemplateStore {
 
   async #publish(key: string, folder: string, state: Buffer): Promise<void> {
     const ram = await stat(join(folder, "ram"), { bigint: true });
-    const manifest: Manifest = { version: 1, stateSha256: sha256(state), ram: factsOf(ram) };
+    const ramSha256 = await hashFile(join(folder, "ram"));
+    const manifest: Manifest = {
+      version: 1,
+      stateSha256: sha256(state),
+      ramSha256,
+      ram: factsOf(ram),
+    };
     await writeFile(join(folder, "state"), state, { mode: 0o600 });
     await writeFile(join(folder, "template.json"), JSON.stringify(manifest), { mode: 0o600 });
     await rename(folder, join(this.#folder, key)).catch(async (error: unknown) => {
@@ -103,29 +114,12 @@ export class TemplateStore {
   }
 
   /**
-   * Hashes the whole memory file. The first time the hash is kept; later a file that differs costs
-   * the template its place. Returns whether the template is what was published.
+   * Has the whole memory file hashed by a program that outlives this one, at the lowest priority.
+   * `open` reads what it found.
    */
-  async audit(key: string): Promise<boolean> {
+  audit(key: string): void {
     const folder = join(this.#folder, key);
-    try {
-      const manifest = await readManifest(folder);
-      requireSame(manifest, await stat(join(folder, "ram"), { bigint: true }));
-      const ramSha256 = await hashFile(join(folder, "ram"));
-      requireSame(manifest, await stat(join(folder, "ram"), { bigint: true }));
-      if (manifest.ramSha256 === undefined) {
-        const file = join(folder, "template.json");
-        await writeFile(`${file}.new`, JSON.stringify({ ...manifest, ramSha256 }), { mode: 0o600 });
-        await rename(`${file}.new`, file);
-        return true;
-      }
-      if (manifest.ramSha256 !== ramSha256) throw invalid("its memory was changed");
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return true; // dropped meanwhile
-      await this.drop(key);
-      return false;
-    }
+    startDetached("sh", ["-c", auditScript, "audit", folder]);
   }
 
   async drop(key: string): Promise<void> {
@@ -155,6 +149,16 @@ export class TemplateStore {
       return undefined; // dropped meanwhile
     }
   }
+}
+
+/** One hash at a time; the result is moved into place whole. A template that was dropped has no folder. */
+const auditScript = `cd "$1" && exec 9>audit.lock && flock -w 30 9 &&
+nice -n 19 sha256sum ram >audit.new 2>/dev/null && mv audit.new audit`;
+
+async function requireAudited(manifest: Manifest, folder: string): Promise<void> {
+  const audit = await readFile(join(folder, "audit"), "latin1").catch(() => undefined);
+  if (audit === undefined || audit.startsWith(manifest.ramSha256)) return;
+  throw invalid("its memory was changed");
 }
 
 async function readManifest(folder: string): Promise<Manifest> {

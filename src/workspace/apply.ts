@@ -49,6 +49,8 @@ export async function applyChanges(id: string, options: ApplyOptions): Promise<A
   try {
     // read again: somebody may have applied a part of it while we waited
     return await applyLocked(await store.get(id, { signal }), options);
+  } catch (error) {
+    throw toHostError(error, "nothing was applied");
   } finally {
     await lock.release();
   }
@@ -57,9 +59,7 @@ export async function applyChanges(id: string, options: ApplyOptions): Promise<A
 async function applyLocked(set: ChangeSet, options: ApplyOptions): Promise<ApplyResult> {
   const chosen = chooseChanges(set, options.choice ?? { kind: "unflagged" });
   if (chosen.length === 0) return { applied: [], remaining: set };
-  const plan = await planApply(set, chosen, options.signal).catch((error: unknown) => {
-    throw toHostError(error, "the workspace could not be read");
-  });
+  const plan = await planApply(set, chosen, options.signal);
   if (plan.conflicts.length > 0) throw conflictError(set, plan.conflicts);
   const applied = chosen.map(({ path }) => path);
   await new Apply(set, plan, applied, options).run();
@@ -181,12 +181,12 @@ class Apply {
   }
 
   #explain(error: unknown): unknown {
-    if (this.#options.signal?.aborted === true || isLuminaGuardError(error)) return error;
+    const isKnown = isLuminaGuardError(error) || errnoOf(error) !== undefined;
+    if (isKnown || this.#options.signal?.aborted === true) return error;
     if (error instanceof MovedMeanwhileError) {
       const { path } = error;
       return conflictError(this.#journal, [{ path, reason: "changed on the host just now" }]);
     }
-    if (errnoOf(error) !== undefined) return toHostError(error, "nothing was applied");
     return new LuminaGuardError("APPLY_FAILED", `nothing was applied: ${messageOf(error)}`, {
       hint: "the workspace is as it was, and the change set is still kept",
       cause: error,

@@ -73,8 +73,8 @@ export async function lookAt(full: string): Promise<Stats | undefined> {
   try {
     return await lstat(full);
   } catch (error) {
-    const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    // a name that is too long for this host is not there either
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(errnoOf(error) ?? "")) return undefined;
     throw error;
   }
 }

@@ -98,6 +98,9 @@ export class QemuHypervisor implements Hypervisor {
       await vmm.kill();
       throw error;
     }
+    if (template !== undefined && !(await this.#mapsReadOnly())) {
+      void vmm.exited.then(() => this.#options.templates?.audit(template.key));
+    }
     return {
       id: folder.id,
       pid: vmm.pid,
@@ -188,8 +191,7 @@ export class QemuHypervisor implements Hypervisor {
     signal?: AbortSignal,
   ): Promise<Launched> {
     if (template === undefined) return this.#launch(spec, undefined, false, signal);
-    const { version } = await this.#findBinary();
-    const use = atLeast(version, readOnlyRamVersion) ? "clone-readonly" : "clone";
+    const use = (await this.#mapsReadOnly()) ? "clone-readonly" : "clone";
     const launching = this.#launch(
       spec,
       { path: template.ramPath, use },
@@ -262,6 +264,11 @@ export class QemuHypervisor implements Hypervisor {
       over.abort();
       death.catch(() => undefined);
     }
+  }
+
+  /** Whether a clone's QEMU opens the template's memory for reading only. */
+  async #mapsReadOnly(): Promise<boolean> {
+    return atLeast((await this.#findBinary()).version, readOnlyRamVersion);
   }
 
   #findBinary(): Promise<QemuBinary> {

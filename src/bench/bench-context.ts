@@ -1,0 +1,158 @@
+/**
+ * What all measurements share: this host's hypervisor, the image, machines with and without our part,
+ * and a folder that goes when the benchmark ends. The floor is built on first use, and may be missing.
+ */
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isLuminaGuardError, messageOf } from "../errors.ts";
+import type { Image } from "../image/image-store.ts";
+import { identifyProcess } from "../process/process-identity.ts";
+import { runProgram } from "../process/run-program.ts";
+import { createGreeter } from "../runtime/greeter.ts";
+import { Machine } from "../runtime/machine.ts";
+import type { LuminaGuard, SpawnOptions } from "../runtime/luminaguard.ts";
+import { findQemu } from "../vm/backends/qemu/qemu-binary.ts";
+import type { Accelerator, Architecture } from "../vm/backends/qemu/qemu-args.ts";
+import { QemuHypervisor } from "../vm/backends/qemu/qemu.ts";
+import { ManagedVm } from "../vm/managed-vm.ts";
+import type { Selection } from "../vm/select.ts";
+import { resolveVmSpec } from "../vm/spec.ts";
+import type { VmImage } from "../vm/spec.ts";
+import { Floor } from "./floor/floor.ts";
+import { buildFloorImage } from "./floor/floor-image.ts";
+
+export interface BenchContextOptions {
+  readonly lumina: LuminaGuard;
+  /** variables that a program of ours needs to find its folders */
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly onPhase?: SpawnOptions["onPhase"];
+}
+
+const packageRoot = new URL("../../", import.meta.url);
+const baseImage = "base";
+const folderName = /^bench-(\d+)$/;
+
+export class BenchContext implements AsyncDisposable {
+  readonly lumina: LuminaGuard;
+  readonly image: Image;
+  readonly selection: Selection;
+  readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #kept = new Map<string, Promise<unknown>>();
+
+  private constructor(
+    { lumina, env }: BenchContextOptions,
+    image: Image,
+    selection: Selection,
+    folder: string,
+  ) {
+    this.lumina = lumina;
+    this.image = image;
+    this.selection = selection;
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  /** Finds the hypervisor, builds the base image when it is missing, and makes its template. */
+  static async open(options: BenchContextOptions): Promise<BenchContext> {
+    const { lumina, signal, onPhase } = options;
+    const image = await lumina.openImage(baseImage, { signal, onPhase });
+    const selection = await lumina.hypervisor(image, signal);
+    const { cacheDir } = lumina.config;
+    await removeLeftovers(cacheDir);
+    const folder = join(cacheDir, `bench-${process.pid}`);
+    await mkdir(folder, { mode: 0o700 });
+    return new BenchContext(options, image, selection, folder);
+  }
+
+  /** memory of a machine where a measurement says nothing else, in `MiB` */
+  get memoryMib(): number {
+    return this.lumina.config.memoryMib;
+  }
+
+  /** A machine as everyone gets it. */
+  spawn(signal: AbortSignal, memoryMib: number = this.memoryMib): Promise<Machine> {
+    return this.lumina.spawn({ image: baseImage, memoryMib, vcpus: 1, signal });
+  }
+
+  /** A machine that boots behind the same walls instead of being cloned. */
+  async boot(signal: AbortSignal): Promise<Machine> {
+    const { runtimeDir, searchPath } = this.lumina.config;
+    const hypervisor = new QemuHypervisor({
+      accelerator: this.#accelerator,
+      architecture,
+      runtimeDir,
+      searchPath,
+      tools: await this.lumina.confinement(),
+    });
+    const spec = resolveVmSpec({ image: this.#vmImage, memoryMib: this.memoryMib });
+    const greeter = createGreeter();
+    const vm = new ManagedVm(hypervisor, { spec, greeter });
+    return new Machine(vm, await vm.boot(signal), greeter.wire(), {});
+  }
+
+  /** Bare machines; `undefined` where they cannot be built, which `floorMissing` explains. */
+  floor(signal: AbortSignal): Promise<Floor | undefined> {
+    return this.once("floor", () => this.#buildFloor(signal));
+  }
+
+  floorMissing: string | undefined;
+
+  /** Runs this very program as a person does. */
+  async runCli(args: readonly string[], signal: AbortSignal): Promise<void> {
+    const program = fileURLToPath(new URL("bin/luminaguard", packageRoot));
+    await runProgram(program, args, { env: this.#env, signal });
+  }
+
+  /** Does something expensive the first time and gives the same again. */
+  once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const kept = (this.#kept.get(name) as Promise<T> | undefined) ?? make();
+    this.#kept.set(name, kept);
+    return kept;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  get #accelerator(): Accelerator {
+    return this.selection.hypervisor.accelerator as Accelerator;
+  }
+
+  get #vmImage(): VmImage {
+    const { digest, kernelPath, initramfsPath, rootLayerPath } = this.image;
+    return { digest, kernelPath, initramfsPath, layerPath: rootLayerPath };
+  }
+
+  async #buildFloor(signal: AbortSignal): Promise<Floor | undefined> {
+    const { searchPath, runtimeDir } = this.lumina.config;
+    const sourcePath = fileURLToPath(new URL("bench/floor-agent.c", packageRoot));
+    const folder = this.#folder;
+    try {
+      const env = this.#env;
+      const image = await buildFloorImage({ image: this.#vmImage, sourcePath, folder, env, signal });
+      const { path: binary } = await findQemu(architecture, searchPath);
+      const accelerator = this.#accelerator;
+      return new Floor({ binary, accelerator, architecture, runtimeDir, image, folder });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.floorMissing = isLuminaGuardError(error, "TOOL_MISSING")
+        ? "floor not measured: no C compiler"
+        : `floor not measured: ${messageOf(error)}`;
+      return undefined;
+    }
+  }
+}
+
+const architecture: Architecture = process.arch === "arm64" ? "arm64" : "x64";
+
+/** Folders of benchmarks whose process was killed. */
+async function removeLeftovers(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    const pid = folderName.exec(name)?.[1];
+    if (pid === undefined || (await identifyProcess(Number(pid))) !== undefined) continue;
+    await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
+}
