@@ -69,9 +69,8 @@ export async function buildGuestBinary(options: GuestBinaryOptions): Promise<Gue
 function lacksModules(error: unknown): boolean {
   if (!(error instanceof LuminaGuardError)) return false;
   const stderr = error.details["stderr"];
-  return /dial tcp|proxyconnect|no such host|i\/o timeout|module lookup disabled|GOPROXY/.test(
-    stderr,
-  );
+  const words = /dial tcp|proxyconnect|no such host|i\/o timeout|module lookup disabled|GOPROXY/;
+  return typeof stderr === "string" && words.test(stderr);
 }
 
 async function buildWith(go: GoToolchain, options: GuestBinaryOptions): Promise<GuestBinary> {

@@ -114,6 +114,17 @@ describe.skipIf(!hasLists)("image builds (need Debian package lists)", () => {
     expect(readFileSync(path).equals(fetched)).toBe(true);
   });
 
+  test("make the guest agent with Debian's Go where PATH has no newer one", async () => {
+    const cacheDir = join(temp.path, "debian-go");
+    const store = createImageStore({ cacheDir, env: { ...env, PATH: "/usr/bin:/bin" } });
+    const image = await store.build({ name: "base" });
+    expect(image.manifest.guest.go).toMatch(/^go1\.(?:19|[2-9]\d)/);
+    expect(
+      image.manifest.files.filter(({ path }) => path.startsWith("licences/guest/")).length,
+    ).toBeGreaterThan(1);
+    expect(await store.isCurrent(image)).toBe(true);
+  });
+
   test("stop when their caller does, and leave nothing", async () => {
     const stop = new AbortController();
     const onProgress = ({ phase }: BuildProgress): void => {

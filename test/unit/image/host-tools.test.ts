@@ -4,7 +4,10 @@ import { createHostTools, explainDisk } from "../../../src/image/host-tools.ts";
 describe("host tools", () => {
   test.each([
     ["xz", "sudo apt-get install --no-install-recommends xz-utils"],
-    ["dpkg-deb", expect.stringContaining("build on a Debian host") as string],
+    [
+      "dpkg-deb",
+      expect.stringContaining("scp -rp DEBIAN-HOST:.cache/luminaguard/images CACHE/") as string,
+    ],
   ])("say what brings %s where it is missing", async (program, hint) => {
     const tools = createHostTools({ env: { PATH: "/nonexistent" } });
     await expect(tools.run(program, [])).rejects.toMatchObject({ code: "TOOL_MISSING", hint });
