@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../base/atomic-file.ts";
+import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError, LuminaGuardError, messageOf } from "../errors.ts";
 import { readJournal, writeJournal, type ApplyJournal } from "./apply-journal.ts";
 import { planApply, type ApplyConflict, type ApplyPlan, type StagedFile } from "./apply-plan.ts";
@@ -211,9 +212,9 @@ function conflictError(
   { root }: { readonly root: string },
   conflicts: readonly ApplyConflict[],
 ): LuminaGuardError {
-  const [first] = conflicts;
-  const more = conflicts.length > 1 ? ` and ${conflicts.length - 1} more` : "";
-  const what = `nothing was applied: ${first?.path ?? ""}: ${first?.reason ?? ""}${more}`;
+  const shown = conflicts.slice(0, 3).map(({ path, reason }) => `${path}: ${reason}`);
+  const more = conflicts.length > 3 ? ` (and ${conflicts.length - 3} more)` : "";
+  const what = `nothing was applied: ${escapeText(shown.join("; "))}${more}`;
   return new LuminaGuardError("CHANGES_CONFLICT", what, {
     hint: "apply the others by name, or look at the difference with luminaguard changes show",
     details: { root, conflicts },

@@ -1,6 +1,9 @@
 import {
   chmodSync,
+  mkdirSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmdirSync,
   statSync,
   symlinkSync,
@@ -11,6 +14,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
 import { applyChanges, type ApplyOptions } from "../../../src/workspace/apply.ts";
+import { lockWorkspace } from "../../../src/workspace/workspace-lock.ts";
 import { makeExchange, type Exchange } from "../../support/exchange.ts";
 import { makeTempDir, makeTree, readTree, type Tree } from "../../support/make-tree.ts";
 
@@ -118,6 +122,16 @@ describe("applying a change set", () => {
     expect((await exchange.store.get(id)).changes).toHaveLength(2);
   });
 
+  test("names the first conflicts and counts the rest", async () => {
+    using exchange = makeExchange({});
+    const names = ["a", "b", "c", "d", "e"];
+    const id = await idOf(exchange, Object.fromEntries(names.map((name) => [name, "guest"])));
+    for (const name of names) writeFileSync(join(exchange.root, name), "person");
+    await expect(applyChanges(id, optionsOf(exchange))).rejects.toThrow(
+      /^nothing was applied: a: already.*; b: already.*; c: already[^;]*\(and 2 more\)$/,
+    );
+  });
+
   test("refuses to put a new file where the host has one by now", async () => {
     using exchange = makeExchange({ ".env": "SECRET" });
     const id = await idOf(exchange, { ".env": "from the guest", README: "r" });
@@ -175,5 +189,72 @@ describe("applying a change set", () => {
     const loser = results.find((result) => result.status === "rejected");
     expect(loser?.reason).toMatchObject({ code: "CHANGES_NOT_FOUND" });
     expect(exchange.tree()).toEqual({ "a.txt": "A" });
+  });
+
+  test("refuses a set whose paths leave the workspace, whoever wrote it", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { "a.txt": "A" });
+    const file = join(exchange.store.folder, id, "set.json");
+    for (const path of ["../a.txt", ".git/hooks/pre-commit", "/a.txt"]) {
+      const text = readFileSync(file, "utf8");
+      writeFileSync(file, text.replace(/"path":"[^"]*"/, `"path":${JSON.stringify(path)}`));
+      await expect(applyChanges(id, optionsOf(exchange))).rejects.toMatchObject({
+        code: "APPLY_FAILED",
+      });
+    }
+    expect(readTree(exchange.base)).not.toHaveProperty("a.txt");
+  });
+
+  test("refuses a workspace that is gone or has become a link", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { "a.txt": "A" });
+    renameSync(exchange.root, join(exchange.base, "moved"));
+    const refused = { code: "WORKSPACE_REFUSED" };
+    await expect(applyChanges(id, optionsOf(exchange))).rejects.toMatchObject(refused);
+    symlinkSync(join(exchange.base, "moved"), exchange.root);
+    await expect(applyChanges(id, optionsOf(exchange))).rejects.toMatchObject(refused);
+    expect(readTree(join(exchange.base, "moved"))).toEqual({});
+  });
+
+  test("does nothing when nothing was chosen", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { ".hidden": "A" });
+    const { applied, remaining } = await applyChanges(id, {
+      stateDir: exchange.stateDir,
+      store: exchange.store,
+    });
+    expect(applied).toEqual([]);
+    expect(remaining?.id).toBe(id);
+  });
+
+  test("waits for another apply in the same workspace, but not for ever", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { "a.txt": "A" });
+    const lock = await lockWorkspace(exchange.stateDir, exchange.root);
+    await expect(
+      applyChanges(id, optionsOf(exchange, { lockTimeoutMs: 30 })),
+    ).rejects.toMatchObject({
+      code: "APPLY_FAILED",
+      message: expect.stringContaining("right now") as string,
+    });
+    const waiting = applyChanges(id, optionsOf(exchange));
+    await lock.release();
+    expect((await waiting).applied).toEqual(["a.txt"]);
+  });
+
+  test("a path that is too long for this host is the host's limit, and nothing is applied", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { "a.txt": "A" });
+    const file = join(exchange.store.folder, id, "set.json");
+    const folder = join(exchange.base, "x".repeat(200), "y".repeat(200));
+    const root = join(folder, ...Array.from({ length: 16 }, () => "z".repeat(200)));
+    mkdirSync(root, { recursive: true });
+    const path = Array.from({ length: 4 }, () => "p".repeat(200)).join("/");
+    const text = readFileSync(file, "utf8").replace('"path":"a.txt"', `"path":"${path}"`);
+    writeFileSync(file, text.replace(/"root":"[^"]*"/, `"root":"${root}"`));
+    await expect(applyChanges(id, optionsOf(exchange))).rejects.toMatchObject({
+      code: "HOST_LIMIT",
+      hint: "a path is longer than this file system allows",
+    });
   });
 });

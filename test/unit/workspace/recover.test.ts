@@ -1,63 +1,32 @@
+import { execFileSync } from "node:child_process";
 import {
-  existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
-import { applyChanges, type ApplyOptions } from "../../../src/workspace/apply.ts";
+import { applyChanges } from "../../../src/workspace/apply.ts";
 import { recoverApplies } from "../../../src/workspace/recover.ts";
 import { lockWorkspace } from "../../../src/workspace/workspace-lock.ts";
+import {
+  Died,
+  dieAfter,
+  expectNothingLeft,
+  failure,
+  guest,
+  host,
+  keep,
+} from "../../support/dying-apply.ts";
 import { makeExchange, type Exchange } from "../../support/exchange.ts";
-import { makeTempDir, makeTree, readTree, type Tree } from "../../support/make-tree.ts";
-
-const host: Tree = {
-  "a.txt": "a",
-  "deep/er/gone.txt": "x",
-  f: "file",
-  "d/x": "x",
-  "run.sh": "r",
-  l: { link: "a.txt" },
-};
-const guest: Tree = {
-  "a.txt": "A",
-  "new/er/y.txt": "y",
-  "f/x": "x",
-  d: "d",
-  "run.sh": { run: "r" },
-  l: { link: "run.sh" },
-};
-
-class Died extends Error {}
-
-/** Lets `steps` writes pass, then fails each one after, as if the process were no more. */
-function dieAfter(steps: number): { probe: (what: string) => void; count: () => number } {
-  let count = 0;
-  const probe = (): void => {
-    count += 1;
-    if (count > steps) throw new Died("died");
-  };
-  return { probe, count: () => count };
-}
-
-async function keep(exchange: Exchange): Promise<{ id: string; options: ApplyOptions }> {
-  const { set } = await exchange.run(guest);
-  const { stateDir, store } = exchange;
-  return { id: set?.id ?? "", options: { stateDir, store, choice: { kind: "all" } } };
-}
-
-function expectNothingLeft(exchange: Exchange): void {
-  const names = readdirSync(exchange.root).filter((name) => name.startsWith(".luminaguard"));
-  expect(names).toEqual([]);
-  const applies = join(exchange.stateDir, "applies");
-  expect(existsSync(applies) ? readdirSync(applies) : []).toEqual([]);
-  expect(readdirSync(join(exchange.stateDir, "locks"))).toEqual([]);
-}
+import { makeTempDir, makeTree, readTree } from "../../support/make-tree.ts";
 
 async function countSteps(): Promise<number> {
   using exchange = makeExchange(host);
@@ -69,14 +38,17 @@ async function countSteps(): Promise<number> {
 }
 
 describe("an apply that dies", () => {
-  test("at any step is undone or finished by the next start, never half", async () => {
+  test.each([
+    ["with hard links", true],
+    ["without hard links", false],
+  ])("at any step is undone or finished by the next start, never half, %s", async (_, hasLinks) => {
     const steps = await countSteps();
     expect(steps).toBeGreaterThan(20);
     const ends = new Set<string>();
     for (let step = 0; step < steps; step++) {
       using exchange = makeExchange(host);
       const { id, options } = await keep(exchange);
-      const { probe } = dieAfter(step);
+      const { probe } = dieAfter(step, hasLinks);
       await expect(applyChanges(id, { ...options, probe })).rejects.toThrow();
       const [recovery] = await recoverApplies(exchange.stateDir, exchange);
       const end = recovery?.kind ?? "nothing to do";
@@ -89,25 +61,28 @@ describe("an apply that dies", () => {
     expect([...ends].sort()).toEqual(["finished", "nothing to do", "undone"]);
   });
 
-  test("and whose recovery dies too is recovered by the one after", async () => {
-    const steps = await countSteps();
-    for (const step of [steps - 4, Math.floor(steps / 2)]) {
-      for (let again = 0; ; again += 3) {
-        using exchange = makeExchange(host);
-        const { id, options } = await keep(exchange);
-        const first = dieAfter(step);
-        await expect(applyChanges(id, { ...options, probe: first.probe })).rejects.toThrow();
-        const second = dieAfter(again);
-        const { store, stateDir } = exchange;
-        const [cut] = await recoverApplies(stateDir, { store, probe: second.probe });
-        const [rest] = await recoverApplies(stateDir, { store });
-        const end = (cut?.kind === "failed" ? rest : cut)?.kind;
-        expect(exchange.tree(), `${step}/${again}`).toEqual(end === "finished" ? guest : host);
-        expectNothingLeft(exchange);
-        if (cut?.kind !== "failed") break;
+  test.each([true, false])(
+    "and whose recovery dies too is recovered by the one after",
+    async (hasLinks) => {
+      const steps = await countSteps();
+      for (const step of [steps - 4, Math.floor(steps / 2)]) {
+        for (let again = 0; ; again += 3) {
+          using exchange = makeExchange(host);
+          const { id, options } = await keep(exchange);
+          const first = dieAfter(step, hasLinks);
+          await expect(applyChanges(id, { ...options, probe: first.probe })).rejects.toThrow();
+          const second = dieAfter(again);
+          const { store, stateDir } = exchange;
+          const [cut] = await recoverApplies(stateDir, { store, probe: second.probe });
+          const [rest] = await recoverApplies(stateDir, { store });
+          const end = (cut?.kind === "failed" ? rest : cut)?.kind;
+          expect(exchange.tree(), `${step}/${again}`).toEqual(end === "finished" ? guest : host);
+          expectNothingLeft(exchange);
+          if (cut?.kind !== "failed") break;
+        }
       }
-    }
-  });
+    },
+  );
 
   test("of a single failed write undoes itself at once", async () => {
     const steps = await countSteps();
@@ -117,9 +92,7 @@ describe("an apply that dies", () => {
       let count = 0;
       const probe = (): void => {
         count += 1;
-        const full = new Error("no space left on device") as NodeJS.ErrnoException;
-        full.code = "ENOSPC";
-        if (count === step) throw full;
+        if (count === step) throw failure("ENOSPC");
       };
       const error: unknown = await applyChanges(id, { ...options, probe }).catch((e: unknown) => e);
       const isDone = isLuminaGuardError(error, "APPLY_FAILED");
@@ -183,7 +156,7 @@ describe("recovering", () => {
 
   test("makes a folder again that a person has removed", async () => {
     using exchange = await makeHalfDone();
-    rmSync(join(exchange.root, "deep"), { recursive: true, force: true });
+    rmSync(join(exchange.root, "stay"), { recursive: true });
     rmSync(join(exchange.root, "new"), { recursive: true });
     await recoverApplies(exchange.stateDir, exchange);
     expect(exchange.tree()).toEqual(host);
@@ -212,7 +185,7 @@ describe("recovering", () => {
     expect(await recoverApplies(exchange.stateDir, exchange)).toMatchObject([{ kind: "undone" }]);
   });
 
-  test("drops a damaged journal and says so", async () => {
+  test("puts a damaged journal aside and says so", async () => {
     using temp = makeTempDir();
     using exchange = makeExchange({});
     const applies = join(temp.path, "applies");
@@ -221,7 +194,8 @@ describe("recovering", () => {
     writeFileSync(join(applies, "0123456789ac.json"), "{}");
     const done = await recoverApplies(temp.path, exchange);
     expect(done.map(({ kind }) => kind)).toEqual(["failed", "failed"]);
-    expect(existsSync(join(applies, "0123456789ab.json"))).toBe(false);
+    expect(readdirSync(applies)).toEqual(["0123456789ab.damaged", "0123456789ac.damaged"]);
+    expect(await recoverApplies(temp.path, exchange)).toEqual([]);
   });
 
   test("refuses a journal whose paths leave the workspace", async () => {
@@ -245,5 +219,42 @@ describe("recovering", () => {
     await exchange.store.remove(id);
     expect(await recoverApplies(exchange.stateDir, exchange)).toMatchObject([{ kind: "finished" }]);
     expect(exchange.tree()).toEqual(guest);
+  });
+
+  test("obeys the caller's signal, and clears half-written journals of long ago", async () => {
+    using exchange = await makeHalfDone();
+    const applies = join(exchange.stateDir, "applies");
+    for (const name of ["old.tmp", "new.tmp"]) writeFileSync(join(applies, name), "{");
+    utimesSync(join(applies, "old.tmp"), 1, 1);
+    const signal = AbortSignal.abort(new Error("mine"));
+    await expect(recoverApplies(exchange.stateDir, { ...exchange, signal })).rejects.toThrow(
+      "mine",
+    );
+    expect(readdirSync(applies)).toHaveLength(2);
+    await recoverApplies(exchange.stateDir, exchange);
+    expect(readdirSync(applies)).toEqual(["new.tmp"]);
+    expect(await recoverApplies(join(exchange.stateDir, "nowhere"), exchange)).toEqual([]);
+  });
+
+  test("does nothing about a journal that its owner ends at that moment", async () => {
+    using exchange = await makeHalfDone();
+    const applies = join(exchange.stateDir, "applies");
+    const [name = ""] = readdirSync(applies);
+    const text = readFileSync(join(applies, name));
+    rmSync(join(applies, name));
+    symlinkSync("nowhere", join(applies, name));
+    expect(await recoverApplies(exchange.stateDir, exchange)).toEqual([]);
+    rmSync(join(applies, name));
+    // a pipe is there at the first look and empty at the second
+    execFileSync("mkfifo", [join(applies, name)]);
+    const looks = (async () => {
+      await writeFile(join(applies, name), text);
+      const locks = join(exchange.stateDir, "locks");
+      while (readdirSync(locks).length === 0) await setImmediate();
+      await writeFile(join(applies, name), "");
+    })();
+    expect(await recoverApplies(exchange.stateDir, exchange)).toEqual([]);
+    await looks;
+    expect(exchange.tree()).toMatchObject(guest);
   });
 });
