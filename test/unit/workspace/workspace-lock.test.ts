@@ -83,7 +83,9 @@ describe("the lock of a workspace", () => {
     await using held = await lockWorkspace(temp.path, "/w");
     expect(held).toBeDefined();
     const signal = AbortSignal.timeout(30);
-    await expect(lockWorkspace(temp.path, "/w", { signal })).rejects.toBe(signal.reason);
+    await expect(lockWorkspace(temp.path, "/w", { signal })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
   });
 
   test("cannot be had where no folder can be made", async () => {
