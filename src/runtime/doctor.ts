@@ -70,7 +70,7 @@ async function findImage(
   options: Pick<SpawnOptions, "signal" | "onPhase">,
 ): Promise<{ readonly image: Image | undefined; readonly finding: Finding }> {
   try {
-    const image = await lumina.openImage("base", options);
+    const image = await lumina.host.openImage("base", options);
     const what = `base ${image.manifest.kernelRelease}`;
     const detail = image.digest.slice(0, 19);
     return { image, finding: finding("image", what, "ok", { detail }) };
@@ -88,7 +88,7 @@ async function findMachines(
   signal?: AbortSignal,
 ): Promise<{ readonly canRun: boolean; readonly findings: readonly Finding[] }> {
   try {
-    const { qemuVersion, canaries } = await lumina.hypervisor(image, signal, true);
+    const { qemuVersion, canaries } = await lumina.host.select(image, { signal }, true);
     const qemu = finding("hypervisor", `qemu ${qemuVersion}`, "ok");
     return { canRun: true, findings: [qemu, ...canaries.map(describeCanary)] };
   } catch (error) {
@@ -114,7 +114,7 @@ function describeCanary({ accelerator, booted, reason, durationMs }: CanaryResul
 }
 
 async function findWalls(lumina: LuminaGuard): Promise<Finding> {
-  const { asRoot, namespaces, reason } = await lumina.confinement();
+  const { asRoot, namespaces, reason } = await lumina.host.confinement();
   if (namespaces) {
     const who = asRoot ? "a user id for each machine" : "your user";
     return finding("walls", `namespaces, seccomp, limits, ${who}`, "ok");
@@ -126,7 +126,7 @@ async function findWalls(lumina: LuminaGuard): Promise<Finding> {
 }
 
 async function findTemplates(lumina: LuminaGuard): Promise<readonly Finding[]> {
-  const templates = (await lumina.listCache()).filter(({ kind }) => kind === "template");
+  const templates = (await lumina.cache.list()).filter(({ kind }) => kind === "template");
   if (templates.length === 0) {
     return [
       finding("templates", "none yet", "ok", { detail: "the first run of an image makes one" }),

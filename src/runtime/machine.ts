@@ -1,5 +1,6 @@
 /** One running machine with its wire: what a program that uses LuminaGuard holds. */
 import type { Duplex, Readable } from "node:stream";
+import type { CanaryResult } from "../vm/select.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
@@ -26,23 +27,36 @@ export interface MachineFiles {
   readonly pack: (path: string, options?: SignalOption) => AsyncGenerator<Buffer, void, undefined>;
 }
 
+/** What runs a machine, and what was tried before. */
+export interface MachineFacts {
+  readonly backend: string;
+  readonly accelerator: string;
+  readonly canaries: readonly CanaryResult[];
+}
+
 export class Machine implements AsyncDisposable {
   readonly files: MachineFiles;
   readonly #vm: ManagedVm;
   readonly #instance: VmInstance;
   readonly #wire: WireClient;
+  /** what runs this machine */
+  readonly facts: MachineFacts;
   readonly #env: Readonly<Record<string, string>>;
 
   constructor(
     vm: ManagedVm,
     instance: VmInstance,
     wire: WireClient,
-    env: Readonly<Record<string, string>>,
+    {
+      env,
+      facts,
+    }: { readonly env: Readonly<Record<string, string>>; readonly facts: MachineFacts },
   ) {
     this.#vm = vm;
     this.#instance = instance;
     this.#wire = wire;
     this.#env = env;
+    this.facts = facts;
     this.files = Object.freeze({
       read: (path, options) => wire.readFile(path, options),
       write: (path, data, options) => wire.writeFile(path, data, options),

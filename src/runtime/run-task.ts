@@ -83,7 +83,7 @@ export async function runTask(
   const scanning = scan(request, signal);
   scanning.catch(() => undefined); // awaited after the machine is there
   await using machine = await spawn(lumina, request, face, signal);
-  const facts = await describeSpawn(lumina, machine);
+  const facts = describeSpawn(machine);
   face.onSpawned?.(facts);
   const sent = await send(machine, await scanning, face, signal);
   const end = await execute(machine, request, face, signal);
@@ -107,17 +107,11 @@ function spawn(
   return lumina.spawn({ image, memoryMib, vcpus, env, onPhase, signal });
 }
 
-async function describeSpawn(lumina: LuminaGuard, machine: Machine): Promise<SpawnFacts> {
-  const { hypervisor, canaries } = await lumina.selection();
+function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {
+  const { backend, accelerator, canaries } = facts;
   const failed = canaries.find(({ booted }) => !booted);
-  return {
-    machine: machine.id,
-    kind: machine.kind,
-    ms: Math.round(machine.spawnTimeMs),
-    backend: hypervisor.name,
-    accelerator: hypervisor.accelerator,
-    reason: failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`,
-  };
+  const reason = failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`;
+  return { machine: id, kind, ms: Math.round(spawnTimeMs), backend, accelerator, reason };
 }
 
 interface Sent {

@@ -30,6 +30,8 @@ export interface SelectOptions {
   readonly cache: VerdictCache;
   /** what the canary boots */
   readonly image: VmImage;
+  /** SHA-256 of the kernel: with another kernel the canary may end otherwise */
+  readonly kernelSha256: string;
   readonly greeter: Greeter;
   /** ask the host again, whatever is cached
    * @default false */
@@ -181,7 +183,7 @@ async function fingerprintHost(options: SelectOptions, qemu: QemuBinary): Promis
   const facts = [
     release(),
     qemu.fingerprint,
-    options.image.digest,
+    options.kernelSha256,
     flags,
     candidates,
     options.tools,

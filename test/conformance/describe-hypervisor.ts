@@ -42,7 +42,10 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
     async function boot(signal?: AbortSignal): Promise<Machine> {
       const greeter = createGreeter();
       const vm = new ManagedVm(hypervisor, { spec, greeter });
-      const machine = new Machine(vm, await vm.boot(signal), greeter.wire(), { GREETING: "hello" });
+      const machine = new Machine(vm, await vm.boot(signal), greeter.wire(), {
+        env: { GREETING: "hello" },
+        facts: { backend: name, accelerator: "", canaries: [] },
+      });
       machines.push(machine);
       return machine;
     }

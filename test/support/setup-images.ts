@@ -3,5 +3,5 @@ import { createLuminaGuard } from "../../src/runtime/create-luminaguard.ts";
 
 export async function setup(): Promise<void> {
   await using lumina = await createLuminaGuard();
-  await lumina.openImage("base");
+  await lumina.host.openImage("base");
 }

@@ -11,7 +11,7 @@ interface JsonOption {
 
 export async function cacheLs(io: CliIo, { json }: JsonOption): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const items = await lumina.listCache();
+  const items = await lumina.cache.list();
   if (json === true) {
     printJson(io, items);
     return exitCodes.done;
@@ -31,7 +31,7 @@ export async function cachePrune(
 ): Promise<number> {
   await using lumina = await createLuminaGuard();
   const bytesMax = (max ?? lumina.config.cacheMibMax) * 1024 ** 2;
-  const { removed, bytes } = await lumina.pruneCache(bytesMax);
+  const { removed, bytes } = await lumina.cache.prune(bytesMax);
   if (json === true) {
     printJson(io, { removed, bytes });
     return exitCodes.done;

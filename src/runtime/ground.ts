@@ -1,0 +1,122 @@
+/**
+ * What machines stand on: an image to boot from and a hypervisor to boot it with. `HostGround` is
+ * this host, probed once and only when needed; `DryGround` runs nothing and needs nothing.
+ */
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { isLuminaGuardError } from "../errors.ts";
+import type { BuildProgress } from "../image/build-image.ts";
+import type { Image, ImageStore } from "../image/image-store.ts";
+import { kernelName } from "../image/manifest.ts";
+import { FakeHypervisor } from "../vm/backends/fake/fake.ts";
+import { probeConfinement } from "../vm/confinement-probe.ts";
+import type { ConfinementReport } from "../vm/confinement-probe.ts";
+import type { Hypervisor } from "../vm/hypervisor.ts";
+import { selectHypervisor } from "../vm/select.ts";
+import type { CanaryResult, Selection } from "../vm/select.ts";
+import type { VmImage } from "../vm/spec.ts";
+import { VerdictCache } from "../vm/verdict-cache.ts";
+import { startFakeGuest } from "../wire/fake-guest.ts";
+import { createGreeter } from "./greeter.ts";
+
+export interface PrepareOptions {
+  readonly onPhase?: ((phase: BuildProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Prepared {
+  readonly image: VmImage;
+  readonly hypervisor: Hypervisor;
+  /** every way to run machines that was tried here, best first */
+  readonly canaries: readonly CanaryResult[];
+}
+
+export interface Ground {
+  /** Raises IMAGE_NOT_FOUND, IMAGE_BUILD_FAILED, HYPERVISOR_UNAVAILABLE or TOOL_MISSING. */
+  readonly prepare: (imageName: string, options: PrepareOptions) => Promise<Prepared>;
+}
+
+const baseImage = "base";
+
+export class HostGround implements Ground {
+  readonly #config: Config;
+  readonly #images: ImageStore;
+  readonly #verdicts: VerdictCache;
+  #selection: Promise<Selection> | undefined;
+
+  constructor(config: Config, images: ImageStore) {
+    this.#config = config;
+    this.#images = images;
+    this.#verdicts = new VerdictCache(join(config.cacheDir, "host.json"));
+  }
+
+  async prepare(imageName: string, options: PrepareOptions): Promise<Prepared> {
+    const image = await this.openImage(imageName, options);
+    const { hypervisor, canaries } = await this.select(image, options);
+    return { image: toVmImage(image), hypervisor, canaries };
+  }
+
+  /** An image by name. The base image is built when it is missing. */
+  async openImage(name: string, { onPhase, signal }: PrepareOptions = {}): Promise<Image> {
+    const stopping = signal === undefined ? {} : { signal };
+    try {
+      return await this.#images.open(name, stopping);
+    } catch (error) {
+      if (name !== baseImage || !isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
+    }
+    const request = { name: baseImage };
+    return this.#images.build(request, { ...stopping, ...(onPhase && { onProgress: onPhase }) });
+  }
+
+  /** What runs machines here, found by booting one; asked once. `fresh` asks again. */
+  select(image: Image, { signal }: PrepareOptions = {}, fresh = false): Promise<Selection> {
+    if (fresh) this.#selection = undefined;
+    this.#selection ??= this.#runCanaries(image, fresh, signal).catch((error: unknown) => {
+      this.#selection = undefined; // the next spawn asks again
+      throw error;
+    });
+    return this.#selection;
+  }
+
+  /** Which walls can be built around a hypervisor here. */
+  confinement(): Promise<ConfinementReport> {
+    return probeConfinement(process.getuid?.() === 0, this.#verdicts);
+  }
+
+  async #runCanaries(image: Image, fresh: boolean, signal?: AbortSignal): Promise<Selection> {
+    const { cacheDir, runtimeDir, searchPath } = this.#config;
+    const kernel = image.manifest.files.find(({ path }) => path === kernelName);
+    return selectHypervisor({
+      cacheDir,
+      runtimeDir,
+      searchPath,
+      architecture: process.arch === "arm64" ? "arm64" : "x64",
+      platform: process.platform,
+      tools: await this.confinement(),
+      cache: this.#verdicts,
+      image: toVmImage(image),
+      kernelSha256: kernel?.sha256 ?? image.digest,
+      greeter: createGreeter(),
+      fresh,
+      signal,
+    });
+  }
+}
+
+export class DryGround implements Ground {
+  readonly #hypervisor: Hypervisor;
+
+  constructor(runtimeDir: string) {
+    this.#hypervisor = new FakeHypervisor({ runtimeDir, startGuest: startFakeGuest });
+  }
+
+  prepare(): Promise<Prepared> {
+    const image = { digest: "0".repeat(64), kernelPath: "", initramfsPath: "" };
+    return Promise.resolve({ image, hypervisor: this.#hypervisor, canaries: [] });
+  }
+}
+
+/** What a machine needs to know of an image. */
+export function toVmImage({ digest, kernelPath, initramfsPath, rootLayerPath }: Image): VmImage {
+  return { digest, kernelPath, initramfsPath, layerPath: rootLayerPath };
+}
