@@ -14,7 +14,7 @@ import { sha256OfFile } from "./file-digest.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { ImageArch } from "./manifest.ts";
 
-export interface AptOptions {
+interface AptOptions {
   readonly tools: HostTools;
   readonly arch: ImageArch;
   /** private to this build, made here */

@@ -8,7 +8,7 @@
 import type { CpioEntry } from "./cpio.ts";
 
 /** the ordinary user's number, which commands run as */
-export const userId = 1000;
+const userId = 1000;
 
 const folders = [
   "dev", "etc", "etc/profile.d", "etc/ssl", "etc/ssl/certs", "home", "media", "mnt", "opt", "proc",

@@ -10,7 +10,7 @@ import { identifySelf, isRunning } from "../process/process-identity.ts";
 
 const namePattern = /^build-(\d+)-(\d+|x)-[0-9a-f]+$/;
 
-export interface BuildFolder {
+interface BuildFolder {
   readonly path: string;
   [Symbol.asyncDispose](): Promise<void>;
 }

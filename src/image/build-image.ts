@@ -36,7 +36,7 @@ export interface BuildProgress {
   readonly detail: string;
 }
 
-export interface BuildImageOptions {
+interface BuildImageOptions {
   readonly tools: HostTools;
   readonly arch: ImageArch;
   /** Debian packages on top of the base, none for a base image */

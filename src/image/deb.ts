@@ -4,7 +4,6 @@
  * Debian is since 12: `bin/sh` is `usr/bin/sh`.
  */
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import type { Headers } from "tar-stream";
@@ -67,11 +66,6 @@ export async function readDeb(
   for (const outcome of [ended, read, piped]) {
     if (outcome.status === "rejected") throw outcome.reason;
   }
-}
-
-/** A small text of a package. */
-export async function readText(content: Readable): Promise<string> {
-  return text(content);
 }
 
 function parseEntry(header: Headers, content: Readable, debPath: string): DebEntry | undefined {

@@ -10,7 +10,7 @@ import type { GoToolchain } from "./go-toolchain.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { ImageArch } from "./manifest.ts";
 
-export interface FetchDebianGoOptions {
+interface FetchDebianGoOptions {
   readonly tools: HostTools;
   readonly workFolder: string;
   readonly packagesFolder: string;

@@ -26,7 +26,7 @@ const gopathMinor = 19;
 
 export const debianGoPackages: readonly string[] = ["golang-go", "golang-golang-x-net-dev"];
 
-export interface FindGoOptions {
+interface FindGoOptions {
   /** where Debian's packages are unpacked
    * @default "/" */
   readonly debianRoot?: string;

@@ -24,7 +24,7 @@ export interface GuestBinary {
   readonly licences: ReadonlyMap<string, Buffer>;
 }
 
-export interface GuestBinaryOptions {
+interface GuestBinaryOptions {
   readonly tools: HostTools;
   readonly arch: ImageArch;
   /** made here, and of no use afterwards */

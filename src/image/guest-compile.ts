@@ -18,7 +18,7 @@ export interface BuiltGuest {
   readonly licences: ReadonlyMap<string, Buffer>;
 }
 
-export interface CompileJob {
+interface CompileJob {
   readonly tools: HostTools;
   readonly arch: ImageArch;
   readonly go: GoToolchain;

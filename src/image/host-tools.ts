@@ -27,7 +27,7 @@ export interface HostTools {
   ) => ProgramStream;
 }
 
-export interface HostToolsOptions {
+interface HostToolsOptions {
   /** environment of the programs, such as PATH, HOME and proxies
    * @default PATH only */
   readonly env?: Readonly<Record<string, string>>;

@@ -27,7 +27,7 @@ import { readImageManifest, verifyImageFolder } from "./image-verify.ts";
 import { digestOf, initramfsName, isImageDigest, kernelName, rootLayerName } from "./manifest.ts";
 import type { ImageArch, ImageDigest, ImageManifest } from "./manifest.ts";
 
-export interface ImageStoreOptions {
+interface ImageStoreOptions {
   /** LuminaGuard's cache folder; made where it is missing */
   readonly cacheDir: string;
   /** environment of the programs that build: PATH, HOME, proxies

@@ -13,7 +13,7 @@ import { sha256OfFile } from "./file-digest.ts";
 import { digestOf, manifestBytesMax, manifestName, parseManifest } from "./manifest.ts";
 import type { ImageDigest, ImageManifest, ManifestFile } from "./manifest.ts";
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly folder: string;
   readonly digest: ImageDigest;
   /** where the record of the last check is */

@@ -8,7 +8,7 @@ import { encodeCpio } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import type { LoadableModule } from "./kernel-modules.ts";
 
-export interface InitramfsParts {
+interface InitramfsParts {
   readonly guest: Uint8Array;
   /** in the order they are loaded */
   readonly modules: readonly LoadableModule[];

@@ -8,7 +8,7 @@ import { moduleNameOfPath, parseBuiltin } from "./kernel-modules.ts";
 import type { ModuleSource } from "./kernel-modules.ts";
 import type { LicenceCollector } from "./licences.ts";
 
-export interface KernelPackage {
+interface KernelPackage {
   /** as `uname -r` has it */
   readonly release: string;
   /** the kernel as Debian ships it */

@@ -11,7 +11,7 @@
  */
 import { posix } from "node:path";
 
-export interface FixedLink {
+interface FixedLink {
   readonly path: string;
   /** relative to the link's folder */
   readonly target: string;

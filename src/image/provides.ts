@@ -78,7 +78,7 @@ for (const [name, commands] of Object.entries(commandsOfPackage)) {
   for (const command of commands.split(" ")) table.set(command, name);
 }
 
-export interface ProvidesOptions {
+interface ProvidesOptions {
   /** environment of apt and dpkg
    * @default PATH only */
   readonly env?: Readonly<Record<string, string>>;

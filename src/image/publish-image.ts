@@ -11,7 +11,7 @@ import type { ImageDigest } from "./manifest.ts";
 /** tries before giving up on a folder that others keep replacing */
 const triesMax = 5;
 
-export interface PublishOptions {
+interface PublishOptions {
   /** the finished image */
   readonly from: string;
   readonly to: string;

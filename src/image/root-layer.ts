@@ -21,7 +21,7 @@ import type { LicenceCollector } from "./licences.ts";
 import { createSquashfs } from "./squashfs.ts";
 import type { SquashfsWriter } from "./squashfs.ts";
 
-export interface RootLayerOptions {
+interface RootLayerOptions {
   readonly tools: HostTools;
   /** paths of the packages, in the order they are unpacked; the first to bring a path has it */
   readonly debPaths: readonly string[];

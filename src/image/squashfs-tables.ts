@@ -9,7 +9,7 @@
  */
 
 /** data block of a file, in `bytes`; power of two */
-export const blockBytes: number = 128 * 1024;
+const blockBytes: number = 128 * 1024;
 export const superblockBytes = 96;
 
 const metadataBytes = 8192;
@@ -26,7 +26,7 @@ export interface MetadataReference {
   readonly offset: number;
 }
 
-export interface MetadataTable {
+interface MetadataTable {
   readonly append: (bytes: Buffer) => MetadataReference;
   /** where the next append goes */
   readonly position: () => MetadataReference;
@@ -131,7 +131,7 @@ export function encodeSymlinkInode(header: InodeHeader, target: string, links: n
   return Buffer.concat([inode, text]);
 }
 
-export interface DirectoryPlace {
+interface DirectoryPlace {
   /** of the listing, in the directory table */
   readonly listing: MetadataReference;
   readonly listingBytes: number;
@@ -209,7 +209,7 @@ function encodeRun(first: DirectoryItem, run: readonly DirectoryItem[]): Buffer 
   return Buffer.concat([header, ...items]);
 }
 
-export interface SquashfsTables {
+interface SquashfsTables {
   readonly inodes: Buffer;
   readonly directories: Buffer;
   /** user and group numbers */

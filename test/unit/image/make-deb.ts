@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, linkSync, lutimesSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-export type DebNode =
+type DebNode =
   | { readonly text: string; readonly mode?: number }
   | { readonly symlink: string }
   | { readonly link: string };

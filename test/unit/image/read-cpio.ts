@@ -1,5 +1,5 @@
 /** Reads a newc archive, written apart from the writer under test. */
-export interface CpioRecord {
+interface CpioRecord {
   readonly path: string;
   readonly mode: number;
   readonly uid: number;
