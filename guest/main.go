@@ -41,6 +41,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if err := process.IgnoreDeaths(); err != nil {
+		return err
+	}
 	system, bootID, err := machine.OpenLinux()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,7 +30,25 @@ var chunks = sync.Pool{New: func() any {
 type output struct {
 	mu sync.Mutex
 	to io.Writer
+
+	pumps   sync.WaitGroup
+	running atomic.Int32
 }
+
+// start carries one of the command's outputs to the host until its end.
+func (o *output) start(kind byte, from *os.File) {
+	o.pumps.Add(1)
+	o.running.Add(1)
+	go func() {
+		defer o.pumps.Done()
+		defer o.running.Add(-1)
+		o.pump(kind, from)
+	}()
+}
+
+// open reports whether an output has not ended yet. Usually all end with the
+// command, and nobody has to set a clock.
+func (o *output) open() bool { return o.running.Load() > 0 }
 
 func (o *output) send(frame []byte) error {
 	o.mu.Lock()
@@ -38,7 +57,6 @@ func (o *output) send(frame []byte) error {
 	return err
 }
 
-// pump carries one of the command's outputs to the host until its end.
 func (o *output) pump(kind byte, from *os.File) {
 	chunk := chunks.Get().(*[]byte)
 	defer chunks.Put(chunk)

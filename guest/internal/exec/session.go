@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,7 +22,7 @@ type Stream interface {
 	Body
 	io.Writer
 	Finish([]byte) error
-	Done() <-chan struct{}
+	OnEnd(func())
 	Abort()
 }
 
@@ -69,17 +67,10 @@ type ending struct {
 
 // run carries the command's output and waits for its end.
 func run(stream Stream, command *process.Command, out *output, timeout time.Duration) ending {
-	var pumps sync.WaitGroup
-	pump := func(kind byte, from *os.File) {
-		pumps.Add(1)
-		go func() {
-			defer pumps.Done()
-			out.pump(kind, from)
-		}()
-	}
-	pump(frameStdout, command.Stdout)
+	stream.OnEnd(func() { command.Signal(syscall.SIGKILL) })
+	out.start(frameStdout, command.Stdout)
 	if command.Stderr != nil {
-		pump(frameStderr, command.Stderr)
+		out.start(frameStderr, command.Stderr)
 	}
 	var timedOut atomic.Bool
 	if timeout > 0 {
@@ -89,16 +80,12 @@ func run(stream Stream, command *process.Command, out *output, timeout time.Dura
 			time.AfterFunc(killDelay, func() { command.Signal(syscall.SIGKILL) })
 		}).Stop()
 	}
-	var end ending
-	select {
-	case end.status = <-command.Ended:
-	case <-stream.Done():
-		command.Signal(syscall.SIGKILL)
-		end.status = <-command.Ended
-	}
+	end := ending{status: command.Wait()}
 	end.timedOut, end.after = timedOut.Load(), command.Age()
-	command.DrainUntil(time.Now().Add(drainTimeout))
-	pumps.Wait()
+	if out.open() {
+		command.DrainUntil(time.Now().Add(drainTimeout))
+	}
+	out.pumps.Wait()
 	return end
 }
 

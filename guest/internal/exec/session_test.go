@@ -84,7 +84,12 @@ func (s *fakeStream) Abort() {
 	}
 }
 
-func (s *fakeStream) Done() <-chan struct{} { return s.done }
+func (s *fakeStream) OnEnd(f func()) {
+	go func() {
+		<-s.done
+		f()
+	}()
+}
 
 func (s *fakeStream) send(kind byte, payload string) {
 	s.requests <- appendFrame(nil, kind, []byte(payload))

@@ -39,7 +39,7 @@ func TestEndsAConnectionThatBreaksTheRules(t *testing.T) {
 			sent := append(opening(c.sent), bytes.Repeat([]byte{0}, 1<<12)...)
 			in := bufio.NewReaderSize(bytes.NewReader(sent), readBufferSize)
 			var out bytes.Buffer
-			err := Serve(in, keepOpen{&out}, func(s *Stream) { <-s.Done() })
+			err := Serve(in, keepOpen{&out}, func(s *Stream) { untilEnd(s) })
 			var broken connectionError
 			if !errors.As(err, &broken) || broken.code != c.code {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestEndsAConnectionThatBreaksTheRules(t *testing.T) {
 }
 
 func TestRefusesStreamsOverTheLimit(t *testing.T) {
-	host, _ := dial(t, func(s *Stream) { <-s.Done() })
+	host, _ := dial(t, func(s *Stream) { untilEnd(s) })
 	b := opening()
 	for i := 0; i <= streamsMax; i++ {
 		b = append(b, appendFrame(nil, frameHeaders, flagEndHeaders, uint32(2*i+1), getRoot...)...)

@@ -1,6 +1,9 @@
 package h2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"runtime"
+)
 
 // Write sends bytes of the answer, waiting for the client's windows and for
 // room in the outbox.
@@ -15,12 +18,17 @@ func (s *Stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Finish sends the last bytes of the answer and ends it.
+// Finish sends the last bytes of the answer and ends it. What the caller does
+// afterwards is not on the client's time: the writer goes first.
 func (s *Stream) Finish(p []byte) error {
 	for {
 		n, err := s.send(p, true)
-		if err != nil || n == len(p) {
+		if err != nil {
 			return err
+		}
+		if n == len(p) {
+			runtime.Gosched()
+			return nil
 		}
 		p = p[n:]
 	}

@@ -59,6 +59,12 @@ func client(t *testing.T, handler Handler) *http.Client {
 	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
 }
 
+func untilEnd(s *Stream) {
+	end := make(chan struct{})
+	s.OnEnd(func() { close(end) })
+	<-end
+}
+
 func echo(s *Stream) {
 	s.Respond(Header{Status: 200, ContentType: "text/plain", Length: -1})
 	io.Copy(s, s)
@@ -164,7 +170,7 @@ func TestAResetReachesTheHandler(t *testing.T) {
 	c := client(t, func(s *Stream) {
 		s.Respond(Header{Status: 200, Length: -1})
 		s.Write([]byte("x"))
-		<-s.Done()
+		untilEnd(s)
 		_, err := s.Read(make([]byte, 1))
 		over <- err
 	})
@@ -185,7 +191,7 @@ func TestAResetReachesTheHandler(t *testing.T) {
 func TestAVanishedClientReachesTheHandler(t *testing.T) {
 	over := make(chan struct{})
 	conn, ended := dial(t, func(s *Stream) {
-		<-s.Done()
+		untilEnd(s)
 		close(over)
 	})
 	conn.Write(opening(appendFrame(nil, frameHeaders, flagEndHeaders, 1, getRoot...)))
@@ -262,7 +268,7 @@ func TestANewClientMayTakeTheLink(t *testing.T) {
 	host, guest := socketPair(t)
 	in := NewReader(guest)
 	over := make(chan struct{}, 2)
-	handler := func(s *Stream) { <-s.Done(); over <- struct{}{} }
+	handler := func(s *Stream) { untilEnd(s); over <- struct{}{} }
 	request := appendFrame(nil, frameHeaders, flagEndHeaders|flagEndStream, 1, getRoot...)
 	host.Write(append(opening(request), opening(request)...))
 	link := keepOpen{guest}

@@ -12,7 +12,6 @@ type Stream struct {
 
 	conn *conn
 	id   uint32
-	done chan struct{}
 
 	// Guarded by the connection's lock.
 	arrived      sync.Cond // more of the request is there, or will never be
@@ -24,6 +23,7 @@ type Stream struct {
 	answered     bool // response headers are queued
 	answerEnded  bool
 	over         bool // reset by either side, or the connection ended
+	onEnd        func()
 
 	taken []byte // the reader's part of what arrived; only it looks here
 	spare []byte
@@ -34,7 +34,6 @@ func newStream(c *conn, id uint32, r Request) *Stream {
 		Request:    r,
 		conn:       c,
 		id:         id,
-		done:       make(chan struct{}),
 		window:     streamWindow,
 		sendWindow: c.peerWindow,
 	}
@@ -42,9 +41,17 @@ func newStream(c *conn, id uint32, r Request) *Stream {
 	return s
 }
 
-// Done is closed when the client reset the stream, the connection ended or the
-// handler returned.
-func (s *Stream) Done() <-chan struct{} { return s.done }
+// OnEnd has f called, in a goroutine of its own, if the client resets the
+// stream or the connection ends before the handler returned.
+func (s *Stream) OnEnd(f func()) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.over {
+		go f()
+	} else {
+		s.onEnd = f
+	}
+}
 
 // run calls the handler and then ends whatever the handler left open.
 func (s *Stream) run() {
@@ -61,6 +68,7 @@ func (s *Stream) run() {
 		// The answer is complete; the rest of the request is not wanted.
 		c.out.add(appendReset(nil, s.id, codeNo))
 	}
+	s.onEnd = nil
 	s.finish()
 	delete(c.streams, s.id)
 }
@@ -72,7 +80,9 @@ func (s *Stream) finish() {
 		return
 	}
 	s.over = true
-	close(s.done)
+	if s.onEnd != nil {
+		go s.onEnd()
+	}
 	s.arrived.Broadcast()
 	s.conn.out.room.Broadcast()
 }

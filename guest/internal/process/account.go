@@ -1,11 +1,12 @@
 package process
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Account is whom a command runs as.
@@ -18,25 +19,56 @@ type Account struct {
 
 const passwdPath = "/etc/passwd"
 
+// passwd is the file as it was read last. Each command needs it, and it hardly
+// ever changes.
+var passwd struct {
+	mu       sync.Mutex
+	accounts []Account
+	changed  time.Time
+	size     int64
+}
+
 // LookUpAccount finds a user by name or number. A number without an entry is
 // an account too, as container tools have it: its group is its number.
 func LookUpAccount(user string) (Account, error) {
 	number, numeric := parseID(user)
-	file, err := os.Open(passwdPath)
-	if err == nil {
-		defer file.Close()
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			a, ok := parseAccount(lines.Text())
-			if ok && (a.Name == user || numeric && a.UID == number) {
-				return a, nil
-			}
+	for _, a := range accounts() {
+		if a.Name == user || numeric && a.UID == number {
+			return a, nil
 		}
 	}
 	if numeric {
 		return Account{Name: user, UID: number, GID: number, Home: "/"}, nil
 	}
 	return Account{}, fmt.Errorf("no such user: %s", user)
+}
+
+// accounts are those of the file as it is now; without a file there are none.
+func accounts() []Account {
+	passwd.mu.Lock()
+	defer passwd.mu.Unlock()
+	info, err := os.Stat(passwdPath)
+	if err != nil {
+		return nil
+	}
+	if info.ModTime() != passwd.changed || info.Size() != passwd.size {
+		passwd.accounts = readAccounts()
+		passwd.changed, passwd.size = info.ModTime(), info.Size()
+	}
+	return passwd.accounts
+}
+
+func readAccounts() (all []Account) {
+	text, err := os.ReadFile(passwdPath)
+	if err != nil {
+		return nil
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if a, ok := parseAccount(line); ok {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // parseAccount reads one line, name:password:uid:gid:comment:home:shell.

@@ -33,10 +33,11 @@ type Command struct {
 	Stdin  *os.File // nil when the command reads from the null device
 	Stdout *os.File
 	Stderr *os.File
-	Ended  <-chan syscall.WaitStatus
 
-	reaper  *Reaper
-	started time.Time
+	reaper     *Reaper
+	child      *child
+	descriptor *os.File
+	started    time.Time
 }
 
 // Start runs a command in a session of its own.
@@ -55,7 +56,7 @@ func (r *Reaper) Start(spec Spec) (*Command, error) {
 	}
 	defer streams.closeTheirs()
 	c := &Command{reaper: r, started: time.Now()}
-	c.PID, c.Ended, err = r.start(path, spec.Argv, &syscall.ProcAttr{
+	c.PID, c.child, err = r.start(path, spec.Argv, &syscall.ProcAttr{
 		Dir:   spec.Cwd,
 		Env:   env,
 		Files: streams.theirs[:],
@@ -69,9 +70,17 @@ func (r *Reaper) Start(spec Spec) (*Command, error) {
 		streams.closeOurs()
 		return nil, refusal(err, spec.Argv[0])
 	}
+	if c.descriptor, err = openDescriptor(c.PID); err != nil {
+		c.Signal(syscall.SIGKILL)
+		streams.closeOurs()
+		return nil, err
+	}
 	c.Stdin, c.Stdout, c.Stderr = streams.stdin, streams.stdout, streams.stderr
 	return c, nil
 }
+
+// Wait waits until the command has ended. It is called once.
+func (c *Command) Wait() syscall.WaitStatus { return c.reaper.await(c.child, c.descriptor) }
 
 // Signal reaches the command's process group, while the command lives.
 func (c *Command) Signal(sig syscall.Signal) { c.reaper.signal(c.PID, sig) }
@@ -84,9 +93,9 @@ func (c *Command) Resize(size Size) error {
 	return resize(c.Stdout, size)
 }
 
-// Close closes the agent's ends of the command's streams.
+// Close gives up what the agent holds of a command that has ended.
 func (c *Command) Close() {
-	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr, c.descriptor} {
 		if f != nil {
 			f.Close()
 		}

@@ -2,7 +2,6 @@ package process
 
 import (
 	"os"
-	"sort"
 	"strings"
 	"syscall"
 )
@@ -14,23 +13,22 @@ const (
 
 // environment is the small base every command gets, and over it what was asked.
 func environment(account Account, asked map[string]string, tty bool) []string {
-	base := map[string]string{
-		"PATH": defaultPath,
-		"HOME": account.Home,
-		"USER": account.Name,
-		"LANG": "C.UTF-8",
+	env := make([]string, 0, 5+len(asked))
+	base := func(name, value string) {
+		if _, given := asked[name]; !given {
+			env = append(env, name+"="+value)
+		}
 	}
+	base("PATH", defaultPath)
+	base("HOME", account.Home)
+	base("USER", account.Name)
+	base("LANG", "C.UTF-8")
 	if tty {
-		base["TERM"] = defaultTerm
+		base("TERM", defaultTerm)
 	}
-	for k, v := range asked {
-		base[k] = v
+	for name, value := range asked {
+		env = append(env, name+"="+value)
 	}
-	env := make([]string, 0, len(base))
-	for k, v := range base {
-		env = append(env, k+"="+v)
-	}
-	sort.Strings(env)
 	return env
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"sort"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ func TestManyCommandsAtOnceAreEachReapedOnce(t *testing.T) {
 				return
 			}
 			defer c.Close()
-			if status := <-c.Ended; status.ExitStatus() != 7 {
+			if status := c.Wait(); status.ExitStatus() != 7 {
 				t.Error(status)
 			}
 		}()
@@ -110,6 +111,7 @@ func TestReadsAccounts(t *testing.T) {
 
 func TestAskedVariablesWin(t *testing.T) {
 	got := environment(Account{Name: "u", Home: "/h"}, map[string]string{"HOME": "/x", "A": "b"}, true)
+	sort.Strings(got)
 	want := []string{"A=b", "HOME=/x", "LANG=C.UTF-8", "PATH=" + defaultPath, "TERM=" + defaultTerm, "USER=u"}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatal(got)
@@ -129,5 +131,5 @@ func TestATerminalEndsWithItsCommand(t *testing.T) {
 	if string(b) != "25 81\r\n" || !errors.Is(err, syscall.EIO) {
 		t.Fatalf("%q, %v", b, err)
 	}
-	<-c.Ended
+	c.Wait()
 }

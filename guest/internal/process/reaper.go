@@ -4,7 +4,6 @@ package process
 
 import (
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -13,28 +12,45 @@ import (
 // Reaper is the one place that waits for children. Orphans become children of
 // the agent, so a wait for any child must know which ones someone asked for,
 // and starting one and noting it must be one step.
+//
+// Commands are waited for by descriptor and not by signal: a signal would
+// interrupt the agent for each of the machine's dead, and take a detour over
+// another thread to the one who waits.
 type Reaper struct {
 	mu       sync.Mutex
-	awaited  map[int]chan syscall.WaitStatus
-	children chan os.Signal
+	awaited  map[int]*child
+	children sync.Cond // there may be some
 }
+
+// child is one that someone waits for.
+type child struct {
+	ended  bool
+	status syscall.WaitStatus
+}
+
+// orphanDelay is how long an orphan may stay unreaped.
+const orphanDelay = time.Second
 
 // NewReaper starts reaping.
 func NewReaper() *Reaper {
-	r := &Reaper{
-		awaited:  make(map[int]chan syscall.WaitStatus),
-		children: make(chan os.Signal, 1),
-	}
-	signal.Notify(r.children, syscall.SIGCHLD)
-	go r.run()
+	r := &Reaper{awaited: make(map[int]*child)}
+	r.children.L = &r.mu
+	go r.reapOrphans()
 	return r
 }
 
-func (r *Reaper) run() {
-	for range r.children {
-		r.mu.Lock()
-		r.reap()
-		r.mu.Unlock()
+// reapOrphans looks for the dead as long as there are children. Most are found
+// earlier, when a command ends.
+func (r *Reaper) reapOrphans() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		r.children.Wait()
+		for left := true; left; _, left = r.reap() {
+			r.mu.Unlock()
+			time.Sleep(orphanDelay)
+			r.mu.Lock()
+		}
 	}
 }
 
@@ -54,24 +70,45 @@ func (r *Reaper) reap() (reaped int, left bool) {
 			return reaped, true
 		}
 		reaped++
-		if ended, ok := r.awaited[pid]; ok {
+		if c := r.awaited[pid]; c != nil {
 			delete(r.awaited, pid)
-			ended <- status
+			c.status, c.ended = status, true
 		}
 	}
 }
 
 // start forks and executes, and registers the child before anyone can reap it.
-func (r *Reaper) start(path string, argv []string, attr *syscall.ProcAttr) (int, <-chan syscall.WaitStatus, error) {
+func (r *Reaper) start(path string, argv []string, attr *syscall.ProcAttr) (int, *child, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pid, err := syscall.ForkExec(path, argv, attr)
 	if err != nil {
 		return 0, nil, err
 	}
-	ended := make(chan syscall.WaitStatus, 1)
-	r.awaited[pid] = ended
-	return pid, ended, nil
+	c := &child{}
+	r.awaited[pid] = c
+	r.children.Signal()
+	return pid, c, nil
+}
+
+// await waits until a child has ended.
+func (r *Reaper) await(c *child, descriptor *os.File) syscall.WaitStatus {
+	look := func(uintptr) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !c.ended {
+			r.reap()
+		}
+		return c.ended
+	}
+	raw, err := descriptor.SyscallConn()
+	if err == nil {
+		err = raw.Read(look)
+	}
+	if err != nil {
+		panic(err) // the poller knows this kind of descriptor, and it is open
+	}
+	return c.status
 }
 
 // signal reaches the group of a child that was not reaped yet; afterwards its

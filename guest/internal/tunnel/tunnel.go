@@ -15,7 +15,7 @@ const dialTimeout = 10 * time.Second
 type Stream interface {
 	io.ReadWriter
 	Finish([]byte) error
-	Done() <-chan struct{}
+	OnEnd(func())
 }
 
 // Dial connects to an address of the form host:port.
@@ -32,15 +32,8 @@ func Dial(address string) (*net.TCPConn, error) {
 
 // Join carries bytes both ways until both sides have ended, or either broke.
 func Join(stream Stream, conn *net.TCPConn) error {
-	finished := make(chan struct{})
-	defer close(finished)
-	go func() {
-		select {
-		case <-stream.Done():
-		case <-finished:
-		}
-		conn.Close()
-	}()
+	defer conn.Close()
+	stream.OnEnd(func() { conn.Close() })
 	inbound := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(conn, stream)

@@ -13,12 +13,13 @@ import (
 type fakeStream struct {
 	io.Reader
 	io.Writer
-	end  func()
-	done chan struct{}
+	end   func()
+	reset func()
+	ready chan struct{}
 }
 
-func (s *fakeStream) Finish([]byte) error   { s.end(); return nil }
-func (s *fakeStream) Done() <-chan struct{} { return s.done }
+func (s *fakeStream) Finish([]byte) error { s.end(); return nil }
+func (s *fakeStream) OnEnd(f func())      { s.reset = f; close(s.ready) }
 
 // join tunnels to a server and returns the host's writer and reader.
 func join(t *testing.T, server func(*net.TCPConn)) (*io.PipeWriter, *io.PipeReader, *fakeStream, <-chan error) {
@@ -39,7 +40,7 @@ func join(t *testing.T, server func(*net.TCPConn)) (*io.PipeWriter, *io.PipeRead
 	}
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
-	s := &fakeStream{inR, outW, func() { outW.Close() }, make(chan struct{})}
+	s := &fakeStream{Reader: inR, Writer: outW, end: func() { outW.Close() }, ready: make(chan struct{})}
 	ended := make(chan error, 1)
 	go func() { ended <- Join(s, conn) }()
 	return inW, outR, s, ended
@@ -67,7 +68,8 @@ func TestAResetClosesTheConnection(t *testing.T) {
 		io.ReadAll(conn)
 		close(closed)
 	})
-	close(s.done)
+	<-s.ready
+	s.reset()
 	select {
 	case <-closed:
 	case <-time.After(5 * time.Second):
