@@ -11,6 +11,7 @@ const temp = makeTempDir();
 afterAll(() => temp[Symbol.dispose]());
 const unsquashfs = spawnSync("unsquashfs", ["-help"]).error === undefined;
 const owner = { mode: 0o644, uid: 0, gid: 0, mtimeS: 1_700_000_000 };
+const checked = [0, 1, 255, 256, 257, 1999, 2999];
 let images = 0;
 
 function file(path: string, content: Buffer, more: Partial<SquashfsEntry> = {}): SquashfsEntry {
@@ -50,7 +51,8 @@ async function buildSample(): Promise<string> {
       mode: 0o777,
     });
     for (let index = 0; index < 3000; index += 1) {
-      await writer.add(file(`many/a-file-with-a-long-name-${index}`, Buffer.from(`${index}`)));
+      const content = Buffer.from(checked.includes(index) ? String(index) : "");
+      await writer.add(file(`many/a-file-with-a-long-name-${index}`, content));
     }
   });
 }
@@ -97,7 +99,7 @@ describe.skipIf(!unsquashfs)("a squashfs that unsquashfs reads back (needs squas
   });
 
   test("finds every name of a folder too large for one block of names", () => {
-    for (const index of [0, 1, 255, 256, 257, 1999, 2999]) {
+    for (const index of checked) {
       expect(readFileSync(join(root, `many/a-file-with-a-long-name-${index}`), "utf8")).toBe(
         String(index),
       );
