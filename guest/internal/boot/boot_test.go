@@ -18,7 +18,7 @@ func TestReadsTheCommandLine(t *testing.T) {
 
 func TestProcessLimitFitsTheMemory(t *testing.T) {
 	for memory, want := range map[uint64]uint64{
-		16 << 20: 256, 128 << 20: 2048, 8 << 30: 4096,
+		16 << 20: 128, 128 << 20: 512, 8 << 30: 4096,
 	} {
 		if got := processLimit(memory); got != want {
 			t.Errorf("%d: %d", memory, got)

@@ -12,8 +12,8 @@ const (
 	rlimitNproc    = 6
 	openFilesMax   = 65536
 	processesMax   = 4096
-	processesMin   = 256
-	bytesPerThread = 64 << 10
+	processesMin   = 128
+	bytesPerThread = 256 << 10
 )
 
 func setLimits() {
@@ -24,10 +24,10 @@ func setLimits() {
 		}
 	}
 	set(syscall.RLIMIT_NOFILE, openFilesMax)
-	set(rlimitNproc, processLimit(totalMemory()))
+	set(rlimitNproc, processLimit(freeMemory()))
 }
 
-// processLimit keeps a fork bomb from filling a small machine with stacks.
+// processLimit keeps a fork bomb from filling a small machine's free memory.
 func processLimit(memory uint64) uint64 {
 	n := memory / bytesPerThread
 	if n < processesMin {
@@ -39,19 +39,10 @@ func processLimit(memory uint64) uint64 {
 	return n
 }
 
-func totalMemory() uint64 {
-	info := memory()
-	return uint64(info.Totalram) * uint64(info.Unit)
-}
-
 func freeMemory() uint64 {
-	info := memory()
-	return uint64(info.Freeram) * uint64(info.Unit)
-}
-
-func memory() (info syscall.Sysinfo_t) {
+	var info syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&info); err != nil {
 		panic(err) // it has no way to fail
 	}
-	return info
+	return uint64(info.Freeram) * uint64(info.Unit)
 }

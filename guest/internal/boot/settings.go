@@ -13,6 +13,8 @@ var settings = []struct{ file, value string }{
 	// An agent that crashes takes the machine with it, at once: the host sees
 	// the end instead of a silence.
 	{"/proc/sys/kernel/panic", "-1"},
+	// A list of every process on a slow console takes longer than the rescue.
+	{"/proc/sys/vm/oom_dump_tasks", "0"},
 	// The scheduler shares the processor between sessions before processes.
 	// Commands have their own, so however many they are, the agent runs.
 	{"/proc/self/autogroup", "-20"},

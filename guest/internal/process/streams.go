@@ -36,29 +36,19 @@ func (s *streams) open(spec Spec) error {
 		s.opened = []uintptr{peer}
 		return nil
 	}
-	if err := s.openStdin(spec.Stdin); err != nil {
-		return err
-	}
 	var err error
+	if spec.Stdin {
+		if s.stdin, err = s.pipe(0); err != nil {
+			return err
+		}
+	} else {
+		s.theirs[0] = uintptr(syscall.Stdin) // the agent's own is the null device
+	}
 	if s.stdout, err = s.pipe(1); err != nil {
 		return err
 	}
 	s.stderr, err = s.pipe(2)
 	return err
-}
-
-func (s *streams) openStdin(wanted bool) (err error) {
-	if wanted {
-		s.stdin, err = s.pipe(0)
-		return err
-	}
-	fd, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("open "+os.DevNull, err)
-	}
-	s.theirs[0] = uintptr(fd)
-	s.opened = append(s.opened, uintptr(fd))
-	return nil
 }
 
 // pipe makes the pipe for one of their descriptors and returns our end.
