@@ -1,4 +1,5 @@
 /** A task as one JSON document. */
+import { ByteCollector } from "../base/byte-collector.ts";
 import type { TaskFace, TaskResult } from "../runtime/run-task.ts";
 import type { Decision } from "./decide-changes.ts";
 import { printJson } from "./io.ts";
@@ -15,21 +16,18 @@ export interface Collected {
 }
 
 export function createCollectingFace(): Collected {
-  const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  const bytes = { stdout: 0, stderr: 0 };
+  const kept = {
+    stdout: new ByteCollector(outputBytesMax),
+    stderr: new ByteCollector(outputBytesMax),
+  };
   let cut = 0;
   return {
     face: {
       onOutput: ({ source, data }) => {
-        const room = outputBytesMax - bytes[source];
-        // a copy: the frame is a view of a larger buffer
-        const part = Buffer.from(data.subarray(0, room));
-        kept[source].push(part);
-        bytes[source] += part.length;
-        cut += data.length - part.length;
+        cut += kept[source].push(data);
       },
     },
-    text: (source) => Buffer.concat(kept[source]).toString("utf8"),
+    text: (source) => kept[source].bytes().toString("utf8"),
     cut: () => cut,
   };
 }

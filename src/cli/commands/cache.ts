@@ -16,9 +16,15 @@ export async function cacheLs(io: CliIo, { json }: JsonOption): Promise<number> 
     printJson(io, items);
     return exitCodes.done;
   }
-  for (const { kind, bytes, path, names } of items) {
+  const packages = items.filter(({ kind }) => kind === "package");
+  for (const { kind, bytes, path, names } of items.filter((item) => !packages.includes(item))) {
     const of = names.length === 0 ? "" : `  (${names.join(", ")})`;
     io.stdout.write(`${kind.padEnd(9)} ${renderBytes(bytes).padStart(9)}  ${path}${of}\n`);
+  }
+  if (packages.length > 0) {
+    const bytes = packages.reduce((sum, item) => sum + item.bytes, 0);
+    const what = `${packages.length} Debian packages that images were made from`;
+    io.stdout.write(`packages  ${renderBytes(bytes).padStart(9)}  ${what}\n`);
   }
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
   say(io, `${renderBytes(total)} in ${lumina.config.cacheDir}`);
