@@ -40,7 +40,8 @@ export function openSession(socketPath: string): http2.ClientHttp2Session {
   });
   session.on("error", () => undefined); // every request and `close` tells of it
   session.once("connect", () => {
-    session.setLocalWindowSize(windows.connection);
+    // whoever gave up while it connected has destroyed it
+    if (!session.destroyed) session.setLocalWindowSize(windows.connection);
   });
   return session;
 }
