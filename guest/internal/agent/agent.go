@@ -29,7 +29,7 @@ func (a *Agent) Serve(s *h2.Stream) {
 		exec.Serve(s, a.Reaper)
 	case "GET /v1/info":
 		info, err := a.Machine.Info()
-		answer(s, info, err)
+		answer(s, info.JSON(), err)
 	case "POST /v1/resume":
 		a.resume(s)
 	case "GET /v1/file":
@@ -43,11 +43,9 @@ func (a *Agent) Serve(s *h2.Stream) {
 	case "CONNECT ":
 		connect(s)
 	case "POST /v1/quiesce":
-		answer(s, struct {
-			Killed int `json:"killed"`
-		}{a.Reaper.KillAll()}, nil)
+		answer(s, count("killed", int64(a.Reaper.KillAll())), nil)
 	case "POST /v1/shutdown":
-		answer(s, struct{}{}, nil)
+		answer(s, []byte("{}"), nil)
 		s.Flushed()
 		a.End()
 	default:
@@ -56,11 +54,14 @@ func (a *Agent) Serve(s *h2.Stream) {
 }
 
 func (a *Agent) resume(s *h2.Stream) {
-	var r machine.Resume
-	if err := readJSON(s, &r); err != nil {
-		refuse(s, err)
-		return
+	body, err := readBody(s)
+	var asked machine.Resume
+	if err == nil {
+		asked, err = machine.ParseResume(body)
 	}
-	info, err := a.Machine.Resume(r)
-	answer(s, info, err)
+	var info machine.Info
+	if err == nil {
+		info, err = a.Machine.Resume(asked)
+	}
+	answer(s, info.JSON(), err)
 }

@@ -1,62 +1,44 @@
 package agent
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 
 	"luminaguard/guest/internal/h2"
 	"luminaguard/guest/internal/problem"
+	"luminaguard/guest/internal/strictjson"
 )
 
 const requestBytesMax = 1 << 20
 
-// readJSON reads a request's body strictly: a field we do not know might be
-// one the host relies on.
-func readJSON(s *h2.Stream, into any) error {
+// readBody reads a request that is small.
+func readBody(s *h2.Stream) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(s, requestBytesMax+1))
-	if err != nil {
-		return err
-	}
 	if len(body) > requestBytesMax {
-		return problem.TooLarge("request")
+		return nil, problem.TooLarge("request")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return problem.BadRequest("%s", err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return problem.BadRequest("more than one value")
-	}
-	return nil
+	return body, err
 }
 
 // answer replies with a result, or with the reason why there is none.
-func answer(s *h2.Stream, result any, err error) {
+func answer(s *h2.Stream, result []byte, err error) {
 	if err != nil {
 		refuse(s, err)
 		return
 	}
-	reply(s, 200, jsonBody(result))
-}
-
-func jsonBody(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only plain structs of ours come here
-	}
-	return b
-}
-
-func reply(s *h2.Stream, status int, body []byte) {
-	s.Respond(h2.Header{Status: status, ContentType: "application/json", Length: int64(len(body))})
-	s.Finish(body)
+	reply(s, 200, "application/json", result)
 }
 
 func refuse(s *h2.Stream, err error) {
 	p := problem.From(err)
-	body := p.JSON()
-	s.Respond(h2.Header{Status: p.Status, ContentType: "application/problem+json", Length: int64(len(body))})
+	reply(s, p.Status, "application/problem+json", p.JSON())
+}
+
+func reply(s *h2.Stream, status int, kind string, body []byte) {
+	s.Respond(h2.Header{Status: status, ContentType: kind, Length: int64(len(body))})
 	s.Finish(body)
+}
+
+// count is an answer that is one number.
+func count(name string, n int64) []byte {
+	return strictjson.Object{}.Integer(name, n).JSON()
 }

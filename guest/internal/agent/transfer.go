@@ -35,9 +35,7 @@ func writeFile(s *h2.Stream, query string) {
 		return
 	}
 	n, err := files.Write(target, s)
-	answer(s, struct {
-		Bytes int64 `json:"bytes"`
-	}{n}, err)
+	answer(s, count("bytes", n), err)
 }
 
 func readTree(s *h2.Stream, query string) {
@@ -62,7 +60,7 @@ func writeTree(s *h2.Stream, query string) {
 		return
 	}
 	done, err := files.Unpack(target, s)
-	answer(s, done, err)
+	answer(s, done.JSON(), err)
 }
 
 func connect(s *h2.Stream) {

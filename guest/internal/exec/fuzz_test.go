@@ -73,7 +73,7 @@ func FuzzStart(f *testing.F) {
 	f.Add([]byte(`{"argv": ["a"], "timeoutMs": 9e99}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := parseStart(b)
-		if err == nil && (len(s.Argv) == 0 || s.timeout() < 0 || s.Cwd[0] != '/') {
+		if err == nil && (len(s.argv) == 0 || s.timeout() < 0 || s.cwd[0] != '/') {
 			t.Fatalf("%+v", s)
 		}
 	})

@@ -1,15 +1,14 @@
 package exec
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"luminaguard/guest/internal/process"
+	"luminaguard/guest/internal/strictjson"
 )
 
 // killDelay is how long a command that is over its time may take to leave.
@@ -33,7 +32,7 @@ func Serve(stream Stream, reaper *process.Reaper) {
 	asked, err := readStart(frames)
 	var account process.Account
 	if err == nil {
-		account, err = process.LookUpAccount(asked.User)
+		account, err = process.LookUpAccount(asked.user)
 	}
 	if err != nil {
 		fail(stream, "bad-request", err.Error())
@@ -46,9 +45,9 @@ func Serve(stream Stream, reaper *process.Reaper) {
 	}
 	defer command.Close()
 	out := &output{to: stream}
-	started := strconv.AppendInt([]byte(`{"pid": `), int64(command.PID), 10)
-	out.send(appendFrame(nil, frameStarted, append(started, '}')))
-	in := newStdin(command.Stdin, asked.TTY != nil)
+	started := strictjson.Object{}.Integer("pid", int64(command.PID))
+	out.send(appendFrame(nil, frameStarted, started.JSON()))
+	in := newStdin(command.Stdin, asked.tty != nil)
 	defer in.abandon()
 	go func() {
 		if err := readInput(frames, command, in); err != nil {
@@ -91,16 +90,14 @@ func run(stream Stream, command *process.Command, out *output, timeout time.Dura
 
 // frame tells the host how the command ended.
 func (e ending) frame() []byte {
-	report := []byte(`{"code": `)
-	number := e.status.ExitStatus()
+	var report strictjson.Object
 	if e.status.Signaled() {
-		report = []byte(`{"signal": `)
-		number = int(e.status.Signal())
+		report = report.Integer("signal", int64(e.status.Signal()))
+	} else {
+		report = report.Integer("code", int64(e.status.ExitStatus()))
 	}
-	report = strconv.AppendInt(report, int64(number), 10)
-	report = strconv.AppendBool(append(report, `, "timedOut": `...), e.timedOut)
-	report = strconv.AppendInt(append(report, `, "durationMs": `...), e.after.Milliseconds(), 10)
-	return appendFrame(nil, frameExit, append(report, '}'))
+	report = report.Bool("timedOut", e.timedOut).Integer("durationMs", e.after.Milliseconds())
+	return appendFrame(nil, frameExit, report.JSON())
 }
 
 func readStart(frames *frameReader) (start, error) {
@@ -120,14 +117,8 @@ func readStart(frames *frameReader) (start, error) {
 
 // fail says why no command runs.
 func fail(stream Stream, code, title string) {
-	report, err := json.Marshal(struct {
-		Code  string `json:"code"`
-		Title string `json:"title"`
-	}{code, title})
-	if err != nil {
-		panic(err) // a struct of two strings
-	}
-	stream.Finish(appendFrame(nil, frameFailed, report))
+	report := strictjson.Object{}.Text("code", code).Text("title", title)
+	stream.Finish(appendFrame(nil, frameFailed, report.JSON()))
 }
 
 // failureCode is the protocol's word for why a command did not start.

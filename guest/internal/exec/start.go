@@ -1,84 +1,119 @@
 package exec
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"strings"
 	"time"
 
 	"luminaguard/guest/internal/process"
+	"luminaguard/guest/internal/strictjson"
 )
 
 // start is the payload of the first frame.
 type start struct {
-	Argv      []string          `json:"argv"`
-	Env       map[string]string `json:"env"`
-	Cwd       string            `json:"cwd"`
-	User      string            `json:"user"`
-	Stdin     bool              `json:"stdin"`
-	TimeoutMs int64             `json:"timeoutMs"`
-	TTY       *struct {
-		Columns uint16 `json:"columns"`
-		Rows    uint16 `json:"rows"`
-	} `json:"tty"`
+	argv      []string
+	env       map[string]string
+	cwd       string
+	user      string
+	stdin     bool
+	timeoutMs int64
+	tty       *process.Size
 }
 
 const (
-	defaultCwd    = "/workspace"
-	defaultUser   = "1000"
-	timeoutMsMax  = int64(1) << 40
-	nulByteInText = "\x00"
+	defaultCwd   = "/workspace"
+	defaultUser  = "1000"
+	timeoutMsMax = int64(1) << 40
 )
 
 // parseStart reads a start frame strictly: a field we do not know might be one
 // the caller relies on.
 func parseStart(payload []byte) (start, error) {
-	s := start{Cwd: defaultCwd, User: defaultUser}
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s); err != nil {
+	s := start{cwd: defaultCwd, user: defaultUser}
+	if err := strictjson.Parse(payload, s.field); err != nil {
 		return s, err
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return s, errors.New("more than one value")
 	}
 	return s, s.check()
 }
 
+func (s *start) field(r *strictjson.Reader, name string) {
+	switch name {
+	case "argv":
+		s.argv = r.Texts()
+	case "env":
+		s.env = make(map[string]string)
+		r.Object(func(name string) { s.env[name] = r.Text() })
+	case "cwd":
+		s.cwd = r.Text()
+	case "user":
+		s.user = r.Text()
+	case "stdin":
+		s.stdin = r.Bool()
+	case "timeoutMs":
+		s.timeoutMs = r.Integer(0, timeoutMsMax)
+	case "tty":
+		s.tty = &process.Size{}
+		r.Object(func(name string) { sizeField(s.tty, r, name) })
+	default:
+		r.Unknown(name)
+	}
+}
+
+func sizeField(size *process.Size, r *strictjson.Reader, name string) {
+	switch name {
+	case "columns":
+		size.Columns = uint16(r.Integer(0, math.MaxUint16))
+	case "rows":
+		size.Rows = uint16(r.Integer(0, math.MaxUint16))
+	default:
+		r.Unknown(name)
+	}
+}
+
 func (s *start) check() error {
-	if len(s.Argv) == 0 || s.Argv[0] == "" {
+	if len(s.argv) == 0 || s.argv[0] == "" {
 		return errors.New("argv is empty")
 	}
-	if !strings.HasPrefix(s.Cwd, "/") {
-		return fmt.Errorf("cwd is not absolute: %q", s.Cwd)
+	if !strings.HasPrefix(s.cwd, "/") {
+		return fmt.Errorf("cwd is not absolute: %q", s.cwd)
 	}
-	if s.TimeoutMs < 0 || s.TimeoutMs > timeoutMsMax {
-		return errors.New("timeoutMs out of range")
+	if !whole(s.cwd) || !whole(s.argv...) {
+		return errNul
 	}
-	texts := append([]string{s.Cwd, s.User}, s.Argv...)
-	for k, v := range s.Env {
-		if k == "" || strings.Contains(k, "=") {
-			return fmt.Errorf("bad variable name: %q", k)
+	for name, value := range s.env {
+		if name == "" || strings.Contains(name, "=") {
+			return fmt.Errorf("bad variable name: %q", name)
 		}
-		texts = append(texts, k, v)
-	}
-	for _, text := range texts {
-		if strings.Contains(text, nulByteInText) {
-			return errors.New("a NUL byte in a text")
+		if !whole(name, value) {
+			return errNul
 		}
 	}
 	return nil
 }
 
-func (s *start) timeout() time.Duration { return time.Duration(s.TimeoutMs) * time.Millisecond }
+var errNul = errors.New("a NUL byte in a text")
+
+// whole reports whether texts survive as the kernel's strings.
+func whole(texts ...string) bool {
+	for _, text := range texts {
+		if strings.IndexByte(text, 0) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *start) timeout() time.Duration { return time.Duration(s.timeoutMs) * time.Millisecond }
 
 func (s *start) spec(account process.Account) process.Spec {
-	spec := process.Spec{Argv: s.Argv, Env: s.Env, Cwd: s.Cwd, Account: account, Stdin: s.Stdin}
-	if s.TTY != nil {
-		spec.Terminal = &process.Size{Columns: s.TTY.Columns, Rows: s.TTY.Rows}
+	return process.Spec{
+		Argv:     s.argv,
+		Env:      s.env,
+		Cwd:      s.cwd,
+		Account:  account,
+		Stdin:    s.stdin,
+		Terminal: s.tty,
 	}
-	return spec
 }

@@ -12,12 +12,18 @@ import (
 	"time"
 
 	"luminaguard/guest/internal/problem"
+	"luminaguard/guest/internal/strictjson"
 )
 
 // Unpacked counts what an archive brought.
 type Unpacked struct {
-	Files int64 `json:"files"`
-	Bytes int64 `json:"bytes"`
+	Files int64
+	Bytes int64
+}
+
+// JSON is the count as the host reads it.
+func (u Unpacked) JSON() []byte {
+	return strictjson.Object{}.Integer("files", u.Files).Integer("bytes", u.Bytes).JSON()
 }
 
 // unpacker writes one archive below one folder.

@@ -5,6 +5,8 @@ package machine
 import (
 	"sync"
 	"time"
+
+	"luminaguard/guest/internal/strictjson"
 )
 
 // Protocol and Agent are the versions the host sees.
@@ -15,21 +17,34 @@ const (
 
 // Info is what the machine says about itself.
 type Info struct {
-	Protocol int    `json:"protocol"`
-	Agent    string `json:"agent"`
-	Kernel   string `json:"kernel"`
-	BootID   string `json:"bootId"`
-	Hostname string `json:"hostname"`
-	UptimeMs int64  `json:"uptimeMs"`
-	Resumes  int    `json:"resumes"`
+	Protocol int
+	Agent    string
+	Kernel   string
+	BootID   string
+	Hostname string
+	UptimeMs int64
+	Resumes  int
+}
+
+// JSON is the info as the host reads it.
+func (i Info) JSON() []byte {
+	return strictjson.Object{}.
+		Integer("protocol", int64(i.Protocol)).
+		Text("agent", i.Agent).
+		Text("kernel", i.Kernel).
+		Text("bootId", i.BootID).
+		Text("hostname", i.Hostname).
+		Integer("uptimeMs", i.UptimeMs).
+		Integer("resumes", int64(i.Resumes)).
+		JSON()
 }
 
 // Resume is what the host tells a machine that just became itself.
 type Resume struct {
-	UnixNanos string `json:"unixNanos"`
-	Entropy   string `json:"entropy"`
-	Hostname  string `json:"hostname"`
-	MachineID string `json:"machineId"`
+	UnixNanos string
+	Entropy   string
+	Hostname  string
+	MachineID string
 }
 
 // System is the kernel and the files this package changes.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"luminaguard/guest/internal/problem"
+	"luminaguard/guest/internal/strictjson"
 )
 
 const (
@@ -15,6 +16,28 @@ const (
 	entropyBytesMax = 4096
 	hostnameMax     = 63
 )
+
+// ParseResume reads the body of a request.
+func ParseResume(body []byte) (r Resume, err error) {
+	err = strictjson.Parse(body, func(json *strictjson.Reader, name string) {
+		switch name {
+		case "unixNanos":
+			r.UnixNanos = json.Text()
+		case "entropy":
+			r.Entropy = json.Text()
+		case "hostname":
+			r.Hostname = json.Text()
+		case "machineId":
+			r.MachineID = json.Text()
+		default:
+			json.Unknown(name)
+		}
+	})
+	if err != nil {
+		err = problem.BadRequest("%s", err)
+	}
+	return r, err
+}
 
 // identity is a checked Resume.
 type identity struct {

@@ -3,28 +3,29 @@
 package problem
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"syscall"
+
+	"luminaguard/guest/internal/strictjson"
 )
 
 // Problem is a failure as the host sees it.
 type Problem struct {
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Title  string `json:"title"`
+	Status int
+	Code   string
+	Title  string
 }
 
 func (p *Problem) Error() string { return p.Title }
 
 // JSON is the body of the answer.
 func (p *Problem) JSON() []byte {
-	b, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // a struct of an int and two strings
-	}
-	return b
+	return strictjson.Object{}.
+		Integer("status", int64(p.Status)).
+		Text("code", p.Code).
+		Text("title", p.Title).
+		JSON()
 }
 
 // BadRequest says that the request makes no sense.
