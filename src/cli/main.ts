@@ -1,12 +1,7 @@
 /** The program `luminaguard`. Runs one command and ends the process with its exit code. */
-import { readFileSync } from "node:fs";
 import { loadIoSettings } from "../config/io-settings.ts";
+import { readVersion } from "../config/version.ts";
 import { exitCodes } from "./exit-codes.ts";
-
-function readVersion(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-}
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { readVersion } from "../config/version.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import type { BuildProgress } from "../image/build-image.ts";
 import type { Image, ImageStore } from "../image/image-store.ts";
@@ -60,12 +61,22 @@ export class HostGround implements Ground {
   async openImage(name: string, { onPhase, signal }: PrepareOptions = {}): Promise<Image> {
     const stopping = signal === undefined ? {} : { signal };
     try {
-      return await this.#images.open(name, stopping);
+      const image = await this.#images.open(name, stopping);
+      if (name !== baseImage || (await this.#isCurrent(image))) return image;
     } catch (error) {
       if (name !== baseImage || !isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
     }
     const request = { name: baseImage };
     return this.#images.build(request, { ...stopping, ...(onPhase && { onProgress: onPhase }) });
+  }
+
+  /** A base image with another version's guest agent is made anew; looked at once a version. */
+  async #isCurrent(image: Image): Promise<boolean> {
+    const key = `base image of ${readVersion()}`;
+    if ((await this.#verdicts.get(key)) === image.digest) return true;
+    const current = await this.#images.isCurrent(image);
+    if (current) await this.#verdicts.set(key, image.digest);
+    return current;
   }
 
   /** What runs machines here, found by booting one; asked once. `fresh` asks again. */

@@ -1,7 +1,7 @@
 /**
  * `.gitignore` and `.luminaguardignore`, nested as git nests them: the deepest file that says anything
  * about a path decides, and within one folder `.luminaguardignore` comes last. `.git/info/exclude` is
- * the weakest. Built while walking, asked again when the guest's tree comes out.
+ * weaker, and weakest is a short list of caches that programs make anew. Built while walking, asked again when the guest's tree comes out.
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
@@ -15,8 +15,11 @@ const wildcardsMax = 8;
 
 const ignoreFileNames = [".gitignore", ".luminaguardignore"] as const;
 
+/** What programs make anew whenever it is missing; an ignore file can bring it back with "!". */
+const regenerated = ["__pycache__/", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/"];
+
 export class IgnoreRules {
-  readonly #byFolder = new Map<string, Ignore>();
+  readonly #byFolder: Map<string, Ignore> = new Map([["", createRules().add(regenerated)]]);
 
   /** Reads the ignore files of one folder; `""` is the root. */
   async load(root: string, folder: string, fileNames: readonly string[]): Promise<void> {
@@ -30,8 +33,7 @@ export class IgnoreRules {
   async #add(folder: string, file: string): Promise<void> {
     const text = await readSmall(file);
     if (text === undefined) return;
-    const rules =
-      this.#byFolder.get(folder) ?? ignore({ ignorecase: process.platform !== "linux" });
+    const rules = this.#byFolder.get(folder) ?? createRules();
     rules.add(text.split(/\r?\n/).filter((line) => countWildcards(line) <= wildcardsMax));
     this.#byFolder.set(folder, rules);
   }
@@ -63,6 +65,10 @@ export class IgnoreRules {
     }
     return this.ignores(path, isFolder);
   }
+}
+
+function createRules(): Ignore {
+  return ignore({ ignorecase: process.platform !== "linux" });
 }
 
 function countWildcards(line: string): number {
