@@ -151,9 +151,13 @@ export class TemplateStore {
   }
 }
 
-/** One hash at a time; the result is moved into place whole. A template that was dropped has no folder. */
-const auditScript = `cd "$1" && exec 9>audit.lock && flock -w 30 9 &&
-nice -n 19 sha256sum ram >audit.new 2>/dev/null && mv audit.new audit`;
+/**
+ * One hash at a time and one that waits: whoever comes meanwhile is answered by the one that waits, which
+ * reads the file later. Only time that nobody wants is used. The result is moved into place whole; a
+ * template that was dropped has no folder.
+ */
+const auditScript = `cd "$1" && exec 8>audit.next 9>audit.lock && flock -n 8 && flock -w 600 9 &&
+exec 8>&- && chrt --idle 0 sha256sum ram >audit.new 2>/dev/null && mv audit.new audit`;
 
 async function requireAudited(manifest: Manifest, folder: string): Promise<void> {
   const audit = await readFile(join(folder, "audit"), "latin1").catch(() => undefined);
