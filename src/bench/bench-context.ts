@@ -10,6 +10,7 @@ import type { Image } from "../image/image-store.ts";
 import { identifyProcess } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createGreeter } from "../runtime/greeter.ts";
+import { toVmImage } from "../runtime/ground.ts";
 import { Machine } from "../runtime/machine.ts";
 import type { LuminaGuard, SpawnOptions } from "../runtime/luminaguard.ts";
 import { findQemu } from "../vm/backends/qemu/qemu-binary.ts";
@@ -18,7 +19,6 @@ import { QemuHypervisor } from "../vm/backends/qemu/qemu.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
 import type { Selection } from "../vm/select.ts";
 import { resolveVmSpec } from "../vm/spec.ts";
-import type { VmImage } from "../vm/spec.ts";
 import { Floor } from "./floor/floor.ts";
 import { buildFloorImage } from "./floor/floor-image.ts";
 
@@ -28,6 +28,11 @@ export interface BenchContextOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly onPhase?: SpawnOptions["onPhase"];
+}
+
+export interface FloorOrNote {
+  readonly floor: Floor | undefined;
+  readonly notes: readonly string[];
 }
 
 const packageRoot = new URL("../../", import.meta.url);
@@ -58,8 +63,8 @@ export class BenchContext implements AsyncDisposable {
   /** Finds the hypervisor, builds the base image when it is missing, and makes its template. */
   static async open(options: BenchContextOptions): Promise<BenchContext> {
     const { lumina, signal, onPhase } = options;
-    const image = await lumina.openImage(baseImage, { signal, onPhase });
-    const selection = await lumina.hypervisor(image, signal);
+    const image = await lumina.host.openImage(baseImage, { signal, onPhase });
+    const selection = await lumina.host.select(image, { signal });
     const { cacheDir } = lumina.config;
     await removeLeftovers(cacheDir);
     const folder = join(cacheDir, `bench-${process.pid}`);
@@ -85,20 +90,21 @@ export class BenchContext implements AsyncDisposable {
       architecture,
       runtimeDir,
       searchPath,
-      tools: await this.lumina.confinement(),
+      tools: await this.lumina.host.confinement(),
     });
-    const spec = resolveVmSpec({ image: this.#vmImage, memoryMib: this.memoryMib });
+    const spec = resolveVmSpec({ image: toVmImage(this.image), memoryMib: this.memoryMib });
     const greeter = createGreeter();
     const vm = new ManagedVm(hypervisor, { spec, greeter });
-    return new Machine(vm, await vm.boot(signal), greeter.wire(), {});
+    return new Machine(vm, await vm.boot(signal), greeter.wire(), {
+      env: {},
+      facts: { backend: hypervisor.name, accelerator: hypervisor.accelerator, canaries: [] },
+    });
   }
 
-  /** Bare machines; `undefined` where they cannot be built, which `floorMissing` explains. */
-  floor(signal: AbortSignal): Promise<Floor | undefined> {
+  /** Bare machines, or a note on why there are none on this host. */
+  floor(signal: AbortSignal): Promise<FloorOrNote> {
     return this.once("floor", () => this.#buildFloor(signal));
   }
-
-  floorMissing: string | undefined;
 
   /** Runs this very program as a person does. */
   async runCli(args: readonly string[], signal: AbortSignal): Promise<void> {
@@ -121,27 +127,28 @@ export class BenchContext implements AsyncDisposable {
     return this.selection.hypervisor.accelerator as Accelerator;
   }
 
-  get #vmImage(): VmImage {
-    const { digest, kernelPath, initramfsPath, rootLayerPath } = this.image;
-    return { digest, kernelPath, initramfsPath, layerPath: rootLayerPath };
-  }
-
-  async #buildFloor(signal: AbortSignal): Promise<Floor | undefined> {
+  async #buildFloor(signal: AbortSignal): Promise<FloorOrNote> {
     const { searchPath, runtimeDir } = this.lumina.config;
     const sourcePath = fileURLToPath(new URL("bench/floor-agent.c", packageRoot));
     const folder = this.#folder;
     try {
       const env = this.#env;
-      const image = await buildFloorImage({ image: this.#vmImage, sourcePath, folder, env, signal });
+      const image = await buildFloorImage({
+        image: toVmImage(this.image),
+        sourcePath,
+        folder,
+        env,
+        signal,
+      });
       const { path: binary } = await findQemu(architecture, searchPath);
       const accelerator = this.#accelerator;
-      return new Floor({ binary, accelerator, architecture, runtimeDir, image, folder });
+      const common = { binary, accelerator, architecture, runtimeDir };
+      return { floor: new Floor({ ...common, image, folder }), notes: [] };
     } catch (error) {
       signal.throwIfAborted();
-      this.floorMissing = isLuminaGuardError(error, "TOOL_MISSING")
-        ? "floor not measured: no C compiler"
-        : `floor not measured: ${messageOf(error)}`;
-      return undefined;
+      const noCompiler = isLuminaGuardError(error, "TOOL_MISSING");
+      const why = noCompiler ? "no C compiler" : messageOf(error);
+      return { floor: undefined, notes: [`floor not measured: ${why}`] };
     }
   }
 }

@@ -23,7 +23,7 @@ export interface FloorImageOptions {
 
 /** in the image's initramfs */
 const modulesList = "etc/luminaguard/modules";
-const busybox = "base/bin/busybox";
+const busybox = "base/usr/bin/busybox";
 /** the wire on each kind of bus; what the image loads beside them the floor does without */
 const wireModule = /\/virtio(_ring|_mmio|_pci|_pci_modern_dev|_pci_legacy_dev|_console)?\.ko$/;
 

@@ -1,0 +1,15 @@
+/** Every measurement, in the order they are made: what disturbs others least comes first. */
+import type { Measurement } from "./measurement.ts";
+import { cliRun, cliVersion } from "./measurements/cli.ts";
+import { clone, cloneOfColdBoot } from "./measurements/clone.ts";
+import { coldBoot } from "./measurements/cold-boot.ts";
+import { warmExec } from "./measurements/exec.ts";
+import { filesIn, filesOut } from "./measurements/files.ts";
+import { fleetAnswers, fleetMemory, idleMemory } from "./measurements/memory.ts";
+import { poolClaim, poolExec } from "./measurements/pool.ts";
+
+export const allMeasurements: readonly Measurement[] = [
+  ...[coldBoot, cloneOfColdBoot, clone, cliRun, cliVersion],
+  ...[poolClaim, poolExec, warmExec, filesIn, filesOut],
+  ...[idleMemory, fleetMemory, fleetAnswers],
+];
