@@ -41,7 +41,7 @@ func writeFile(s *h2.Stream, query string) {
 func readTree(s *h2.Stream, query string) {
 	path, err := files.ParsePath(query)
 	if err == nil {
-		err = files.OpenTree(path)
+		err = files.CheckFolder(path)
 	}
 	if err != nil {
 		refuse(s, err)

@@ -20,8 +20,8 @@ type packer struct {
 
 const packChunk = 64 << 10
 
-// OpenTree checks that a path is a folder that can be packed.
-func OpenTree(path string) error {
+// CheckFolder checks that a path is a folder that can be packed.
+func CheckFolder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

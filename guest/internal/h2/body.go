@@ -150,3 +150,10 @@ func least(a, b int) int {
 	}
 	return b
 }
+
+func least64(a, b int64) int64 {
+	if a < b {
+		return a
+	}
+	return b
+}

@@ -98,10 +98,3 @@ func (c *conn) onWindowUpdate(h frameHeader, payload []byte) error {
 	c.out.room.Broadcast()
 	return nil
 }
-
-func least64(a, b int64) int64 {
-	if a < b {
-		return a
-	}
-	return b
-}
