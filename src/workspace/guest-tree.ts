@@ -42,10 +42,10 @@ export interface GuestTreeOptions {
 const namesMax = 200;
 
 export class GuestTree {
-  readonly states = new Map<string, ChangeState>();
-  readonly unknown = new Set<string>();
+  readonly states: Map<string, ChangeState> = new Map();
+  readonly unknown: Set<string> = new Set();
   /** hashes of content that holds a NUL early on */
-  readonly binaries = new Set<string>();
+  readonly binaries: Set<string> = new Set();
   readonly refused: Refusal[] = [];
   readonly leftBehind: { paths: string[]; count: number } = { paths: [], count: 0 };
   refusedCount = 0;

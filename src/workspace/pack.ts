@@ -8,6 +8,7 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Baseline, BaselineEntry } from "./baseline.ts";
+import { toHostError } from "./host-failure.ts";
 import { LeftOut, type LeftOutGroup } from "./left-out.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "./tar-writer.ts";
 import type { Scan } from "./scan.ts";
@@ -87,7 +88,11 @@ async function* packFile(
     const hash = createHash("sha256");
     for (let at = 0; at < size;) {
       signal?.throwIfAborted();
-      const chunk = await source.read(at, Math.min(chunkBytes, size - at));
+      const chunk = await source
+        .read(at, Math.min(chunkBytes, size - at))
+        .catch((error: unknown) => {
+          throw toHostError(error, `${entry.path} could not be read`);
+        });
       hash.update(chunk);
       at += chunk.length;
       yield chunk;

@@ -16,7 +16,7 @@ import { Died, expectNothingLeft, failure, guest, host, keep } from "../../suppo
 import { makeExchange, type Exchange } from "../../support/exchange.ts";
 import { readTree } from "../../support/make-tree.ts";
 
-describe("an apply that fails", () => {
+describe("an apply that fails", { timeout: 60_000 }, () => {
   async function applyWith(
     exchange: Exchange,
     probe: (what: string) => void,

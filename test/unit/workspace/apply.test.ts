@@ -99,6 +99,13 @@ describe("applying a change set", () => {
     expect(mode("b.sh").toString(8)).toBe("640");
   });
 
+  test("takes set-id bits off a file that it replaces", async () => {
+    using exchange = makeExchange({ su: { run: "a" } });
+    chmodSync(join(exchange.root, "su"), 0o6755);
+    await applyChanges(await idOf(exchange, { su: { run: "A" } }), optionsOf(exchange));
+    expect(statSync(join(exchange.root, "su")).mode & 0o7777).toBe(0o755);
+  });
+
   test.each([
     [
       "changed",

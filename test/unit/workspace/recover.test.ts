@@ -37,7 +37,7 @@ async function countSteps(): Promise<number> {
   return all.count();
 }
 
-describe("an apply that dies", () => {
+describe("an apply that dies", { timeout: 60_000 }, () => {
   test.each([
     ["with hard links", true],
     ["without hard links", false],
@@ -256,5 +256,22 @@ describe("recovering", () => {
     expect(await recoverApplies(exchange.stateDir, exchange)).toEqual([]);
     await looks;
     expect(exchange.tree()).toMatchObject(guest);
+  });
+
+  test("does not undo twice what was undone once, even if clearing up was cut short", async () => {
+    using exchange = await makeHalfDone();
+    const { store, stateDir } = exchange;
+    const probe = (what: string): void => {
+      if (what === "remove the apply folder") throw new Died("died");
+    };
+    expect(await recoverApplies(stateDir, { store, probe })).toMatchObject([{ kind: "failed" }]);
+    const [folder = ""] = readdirSync(exchange.root).filter((name) =>
+      name.startsWith(".luminaguard"),
+    );
+    rmSync(join(exchange.root, folder, "new"), { recursive: true });
+    makeTree(exchange.root, { "new/er/y.txt": "precious" });
+    expect(await recoverApplies(stateDir, { store })).toMatchObject([{ kind: "undone", kept: [] }]);
+    expect(exchange.tree()).toEqual({ ...host, "new/er/y.txt": "precious" });
+    expectNothingLeft(exchange);
   });
 });

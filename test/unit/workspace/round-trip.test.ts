@@ -37,7 +37,7 @@ function withoutClashes(entries: readonly (readonly [string, TreeNode])[]): Tree
   return Object.fromEntries(kept);
 }
 
-describe("a round trip", () => {
+describe("a round trip", { timeout: 60_000 }, () => {
   test("makes the workspace exactly what the guest had", async () => {
     await fc.assert(
       fc.asyncProperty(tree, tree, async (host, guest) => {

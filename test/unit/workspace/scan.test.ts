@@ -189,7 +189,7 @@ describe("credentials", () => {
   );
 });
 
-describe("a repository", () => {
+describe("a repository", { timeout: 60_000 }, () => {
   const git = (cwd: string, ...args: string[]): string =>
     execFileSync("git", ["-c", "user.name=n", "-c", "user.email=e@x", ...args], {
       cwd,
