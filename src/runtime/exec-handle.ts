@@ -3,6 +3,7 @@
  * Reading `output` means the caller keeps what it wants; awaiting collects up to a bound.
  */
 import type { OutputChunk, TtySize, WireExec } from "../wire/exec.ts";
+import { ByteCollector } from "../base/byte-collector.ts";
 import { LuminaGuardError } from "../errors.ts";
 
 export interface ExecOptions {
@@ -89,25 +90,21 @@ export class ExecHandle implements PromiseLike<ExecResult> {
   }
 
   async #collect(): Promise<ExecResult> {
-    const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     let bytes = 0;
+    const max = this.#outputBytesMax;
+    const kept = { stdout: new ByteCollector(max), stderr: new ByteCollector(max) };
     for await (const { source, data } of this.#exec.output()) {
+      kept[source].push(data);
       bytes += data.length;
-      if (bytes > this.#outputBytesMax) {
-        throw new LuminaGuardError(
-          "WIRE_LIMIT",
-          `the command printed over ${this.#outputBytesMax} bytes`,
-          {
-            hint: "read its `output` as it comes, or raise `outputBytesMax`",
-          },
-        );
-      }
-      chunks[source].push(data);
+      if (bytes <= max) continue;
+      throw new LuminaGuardError("WIRE_LIMIT", `the command printed over ${max} bytes`, {
+        hint: "read its `output` as it comes, or raise `outputBytesMax`",
+      });
     }
     return {
       ...(await this.exit),
-      stdout: Buffer.concat(chunks.stdout).toString("utf8"),
-      stderr: Buffer.concat(chunks.stderr).toString("utf8"),
+      stdout: kept.stdout.bytes().toString("utf8"),
+      stderr: kept.stderr.bytes().toString("utf8"),
     };
   }
 

@@ -3,7 +3,7 @@
  * what it changed comes out, and the machine is destroyed. Faces show it; nothing is applied here.
  */
 import { Readable } from "node:stream";
-import { isLuminaGuardError } from "../errors.ts";
+import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { OutputChunk, TtySize } from "../wire/exec.ts";
 import type { ChangeSet } from "../workspace/change-set.ts";
 import type { LeftOutGroup } from "../workspace/left-out.ts";
@@ -63,7 +63,7 @@ export interface TaskEnd {
   readonly exitCode: number;
   readonly timedOut: boolean;
   readonly durationMs: number;
-  /** why the command could not be started, for a person */
+  /** why the command could not be started, or was given up, for a person */
   readonly failure: string | undefined;
 }
 
@@ -88,7 +88,11 @@ export async function runTask(
   const sent = await send(machine, await scanning, face, signal);
   const end = await execute(machine, request, face, signal);
   face.onEnded?.(end);
-  const changeSet = sent && (await receive(lumina, machine, sent, request, signal));
+  // a machine that ignored its limit is not asked for anything more
+  const isLost = end.timedOut && end.failure !== undefined;
+  const changeSet = isLost
+    ? undefined
+    : sent && (await receive(lumina, machine, sent, request, signal));
   return { ...end, spawn: facts, changeSet };
 }
 
@@ -155,10 +159,11 @@ async function execute(
     for await (const chunk of command.output) await face.onOutput(chunk);
     return { ...(await command.exit), failure: undefined };
   } catch (error) {
-    const exitCode = startFailureCode(error);
+    const durationMs = performance.now() - startedAt;
+    const timedOut = isLuminaGuardError(error, "TIMEOUT") && durationMs >= (timeoutMs || Infinity);
+    const exitCode = timedOut ? 124 : startFailureCode(error);
     if (exitCode === undefined) throw error;
-    const failure = (error as Error).message;
-    return { exitCode, timedOut: false, durationMs: performance.now() - startedAt, failure };
+    return { exitCode, timedOut, durationMs, failure: messageOf(error) };
   }
 }
 

@@ -35,41 +35,64 @@ export function encodeFrame(type: number, payload: Uint8Array): Buffer {
   return frame;
 }
 
-/** Cuts bytes into frames, whatever the chunks they come in. */
+/**
+ * Cuts bytes into frames, whatever the chunks they come in. A payload that comes in pieces is copied
+ * once, into a buffer of its announced length: many small pieces cost no more than a few large ones.
+ */
 export class FrameDecoder {
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  readonly #header: Buffer = Buffer.alloc(headerBytes);
+  #headerLength = 0;
+  #payload: Buffer | undefined;
+  #payloadLength = 0;
 
   /** The frames that are whole now. Raises WIRE_LIMIT when a frame says it is over the bound. */
   push(chunk: Buffer): readonly Frame[] {
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes < headerBytes) return [];
     const frames: Frame[] = [];
-    let bytes = this.#pending.length === 1 ? chunk : this.#joinWhenWhole();
-    while (bytes.length >= headerBytes) {
-      const length = checkedLength(bytes);
-      if (bytes.length < headerBytes + length) break;
-      const payload = bytes.subarray(headerBytes, headerBytes + length);
-      frames.push({ type: bytes.readUInt8(0), payload });
-      bytes = bytes.subarray(headerBytes + length);
+    let rest = chunk;
+    while (rest.length > 0) {
+      const whole = this.#headerLength === 0 ? wholeFrame(rest) : undefined;
+      if (whole === undefined) rest = this.#fill(rest, frames);
+      else {
+        frames.push(whole);
+        rest = rest.subarray(headerBytes + whole.payload.length);
+      }
     }
-    this.#pending = bytes.length === 0 ? [] : [bytes];
-    this.#pendingBytes = bytes.length;
     return frames;
   }
 
   /** Raises WIRE_BROKEN when the stream ended inside a frame. */
   end(): void {
-    if (this.#pendingBytes === 0) return;
+    if (this.#headerLength === 0) return;
     throw new LuminaGuardError("WIRE_BROKEN", "the guest's stream ended inside a frame");
   }
 
-  #joinWhenWhole(): Buffer {
-    const joined = Buffer.concat(this.#pending);
-    this.#pending = [joined];
-    return joined;
+  /** Takes what belongs to the frame under way; gives the rest. */
+  #fill(bytes: Buffer, frames: Frame[]): Buffer {
+    let at = 0;
+    if (this.#payload === undefined) {
+      at = bytes.copy(this.#header, this.#headerLength);
+      this.#headerLength += at;
+      if (this.#headerLength < headerBytes) return bytes.subarray(at);
+      this.#payload = Buffer.allocUnsafeSlow(checkedLength(this.#header));
+    }
+    const copied = bytes.copy(this.#payload, this.#payloadLength, at);
+    this.#payloadLength += copied;
+    if (this.#payloadLength === this.#payload.length) {
+      frames.push({ type: this.#header.readUInt8(0), payload: this.#payload });
+      this.#headerLength = 0;
+      this.#payload = undefined;
+      this.#payloadLength = 0;
+    }
+    return bytes.subarray(at + copied);
   }
+}
+
+/** The frame at the front, if all of it is there. */
+function wholeFrame(bytes: Buffer): Frame | undefined {
+  if (bytes.length < headerBytes) return undefined;
+  const end = headerBytes + checkedLength(bytes);
+  if (bytes.length < end) return undefined;
+  return { type: bytes.readUInt8(0), payload: bytes.subarray(headerBytes, end) };
 }
 
 function checkedLength(bytes: Buffer): number {

@@ -7,9 +7,12 @@ import * as v from "valibot";
 import { createDeferred } from "../base/deferred.ts";
 import type { Deferred } from "../base/deferred.ts";
 import { LuminaGuardError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import { FrameDecoder, encodeFrame, frameTypes, framePayloadBytesMax } from "./exec-frames.ts";
 import type { Frame } from "./exec-frames.ts";
 import { answered, openStream, readBody } from "./request.ts";
+import { watchLimit } from "./pace.ts";
+import type { Watch } from "./pace.ts";
 import type { RequestOptions } from "./request.ts";
 
 export interface TtySize {
@@ -33,6 +36,12 @@ export interface ExecStart {
   readonly tty?: TtySize | undefined;
 }
 
+export interface WireExecOptions extends RequestOptions {
+  /** time the machine has to end a command that reached its limit, in `ms`
+   * @default 10_000 */
+  readonly overtimeMs?: number | undefined;
+}
+
 export interface OutputChunk {
   readonly source: "stdout" | "stderr";
   readonly data: Buffer;
@@ -46,30 +55,37 @@ export interface ExecExit {
   readonly durationMs: number;
 }
 
-const exitSchema = v.object({
-  code: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
-  signal: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))),
-  timedOut: v.boolean(),
-  durationMs: v.number(),
-});
+const exitSchema = v.pipe(
+  v.object({
+    code: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
+    signal: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))),
+    timedOut: v.boolean(),
+    durationMs: v.number(),
+  }),
+  v.check(({ code, signal }) => (code === undefined) !== (signal === undefined)),
+);
 const failedSchema = v.object({ code: v.string(), title: v.pipe(v.string(), v.maxLength(4096)) });
 
-const failureCodes = {
-  "not-found": "EXEC_NOT_FOUND",
-  "not-executable": "EXEC_NOT_EXECUTABLE",
-} as const;
+const failureCodes: ReadonlyMap<string, ErrorCode> = new Map([
+  ["not-found", "EXEC_NOT_FOUND"],
+  ["not-executable", "EXEC_NOT_EXECUTABLE"],
+]);
 
 export class WireExec {
   readonly #stream: ClientHttp2Stream;
   readonly #signal: AbortSignal | undefined;
+  readonly #limit: () => Watch | undefined;
   readonly #answered: Promise<void>;
   readonly #exit: Deferred<ExecExit> = createDeferred();
 
-  constructor(session: ClientHttp2Session, start: ExecStart, { signal }: RequestOptions = {}) {
-    this.#signal = signal;
+  constructor(session: ClientHttp2Session, start: ExecStart, options: WireExecOptions = {}) {
+    const { timeoutMs = 0 } = start;
+    this.#signal = options.signal;
+    this.#limit = () =>
+      timeoutMs === 0 ? undefined : watchLimit(this.#stream, timeoutMs, options.overtimeMs);
     const headers = { ":method": "POST", ":path": "/v1/exec" };
-    this.#stream = openStream(session, headers, { signal });
-    this.#answered = answered(this.#stream, signal);
+    this.#stream = openStream(session, headers, options);
+    this.#answered = answered(this.#stream, options);
     this.#answered.catch(() => undefined); // `output` raises it
     this.#stream.write(encodeFrame(frameTypes.start, Buffer.from(JSON.stringify(start))));
     this.#exit.promise.catch(() => undefined); // `output` raises it as well
@@ -82,13 +98,13 @@ export class WireExec {
 
   /**
    * What the command prints, to its end. Raises EXEC_NOT_FOUND, EXEC_NOT_EXECUTABLE, GUEST_REFUSED,
-   * WIRE_BROKEN, WIRE_LIMIT or the signal's reason.
+   * WIRE_BROKEN, WIRE_LIMIT, TIMEOUT when the machine ignores the command's limit, or the signal's reason.
    */
   async *output(): AsyncGenerator<OutputChunk, void, undefined> {
     try {
       await this.#answered;
       const decoder = new FrameDecoder();
-      for await (const chunk of readBody(this.#stream, this.#signal)) {
+      for await (const chunk of readBody(this.#stream, this.#signal, this.#limit())) {
         for (const frame of decoder.push(chunk)) {
           const source = outputSources[frame.type];
           if (source !== undefined) yield { source, data: frame.payload };
@@ -155,9 +171,9 @@ export class WireExec {
     }
     if (type === frameTypes.failed) {
       const { code, title } = parsePayload(failedSchema, payload);
-      const known = failureCodes[code as keyof typeof failureCodes] as
-        (typeof failureCodes)[keyof typeof failureCodes] | undefined;
-      throw new LuminaGuardError(known ?? "GUEST_REFUSED", title, { details: { code } });
+      throw new LuminaGuardError(failureCodes.get(code) ?? "GUEST_REFUSED", title, {
+        details: { code },
+      });
     }
     if (type === frameTypes.started) return false;
     throw new LuminaGuardError("WIRE_BROKEN", `the guest sent a frame of unknown type ${type}`);

@@ -1,14 +1,13 @@
 /** The host's side of the wire: everything the guest agent offers, on one connection. docs/wire.md. */
 import { randomBytes } from "node:crypto";
 import type { ClientHttp2Session } from "node:http2";
-import type { Duplex, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Duplex } from "node:stream";
 import * as v from "valibot";
 import { connectSession, openSession } from "./connection.ts";
 import type { ConnectOptions } from "./connection.ts";
 import { WireExec } from "./exec.ts";
-import type { ExecStart } from "./exec.ts";
-import { answered, openStream, readAll, readBody, requestJson } from "./request.ts";
+import type { ExecStart, WireExecOptions } from "./exec.ts";
+import { answered, openStream, readAll, readFileBody, requestJson, sendBody } from "./request.ts";
 import type { RequestOptions } from "./request.ts";
 
 /** What the guest agent says of itself and its machine. */
@@ -41,6 +40,7 @@ const killedSchema = v.object({ killed: v.number() });
 /** owner of what is written into a machine: the user that commands run as */
 const machineUser = { uid: "1000", gid: "1000" };
 const entropyBytes = 256;
+const partBytes = 64 * 1024;
 
 export interface WriteFileOptions extends RequestOptions {
   /** permission bits
@@ -88,16 +88,16 @@ export class WireClient {
     return requestJson(this.#session, post("/v1/resume"), body, infoSchema, options);
   }
 
-  exec(start: ExecStart, options: RequestOptions = {}): WireExec {
+  exec(start: ExecStart, options: WireExecOptions = {}): WireExec {
     return new WireExec(this.#session, start, options);
   }
 
   async readFile(path: string, options: ReadFileOptions = {}): Promise<Buffer> {
-    const { signal, bytesMax = 64 * 1024 * 1024 } = options;
-    const stream = openStream(this.#session, get("/v1/file", { path }), { signal });
+    const { bytesMax = 64 * 1024 * 1024 } = options;
+    const stream = openStream(this.#session, get("/v1/file", { path }), options);
     stream.end();
-    await answered(stream, signal);
-    return readAll(stream, bytesMax, signal);
+    await answered(stream, options);
+    return readAll(stream, bytesMax, options);
   }
 
   async writeFile(
@@ -105,53 +105,43 @@ export class WireClient {
     data: Uint8Array | string,
     options: WriteFileOptions = {},
   ): Promise<void> {
-    const { signal, mode = 0o644 } = options;
+    const { mode = 0o644 } = options;
     const query = { path, mode: mode.toString(8).padStart(4, "0"), ...machineUser };
-    const stream = openStream(this.#session, put("/v1/file", query), { signal });
-    stream.end(data);
-    await answered(stream, signal);
-    stream.close();
+    const content = typeof data === "string" ? Buffer.from(data) : data;
+    const headers = put("/v1/file", query);
+    await sendBody(this.#session, headers, inParts(content), v.object({}), options);
   }
 
   /** Unpacks a tar stream below `path` in the machine. */
-  async sendTar(
+  sendTar(
     path: string,
-    tar: Readable,
-    { signal }: RequestOptions = {},
+    tar: AsyncIterable<Uint8Array>,
+    options: RequestOptions = {},
   ): Promise<{ readonly files: number; readonly bytes: number }> {
     const headers = put("/v1/tar", { path, ...machineUser });
-    const stream = openStream(this.#session, headers, { signal });
-    const answer = answered(stream, signal);
-    const sent = pipeline(tar, stream, { end: true, ...(signal && { signal }) });
-    // a guest that refuses half-way closes the stream: its answer says why, the broken pipe does not
-    sent.catch(() => undefined);
-    await answer;
-    return v.parse(
-      writtenSchema,
-      JSON.parse((await readAll(stream, 64 * 1024, signal)).toString("utf8")),
-    );
+    return sendBody(this.#session, headers, tar, writtenSchema, options);
   }
 
   /** The tree below `path` in the machine as a tar stream, hostile bytes included. */
   async *receiveTar(
     path: string,
-    { signal }: RequestOptions = {},
+    options: RequestOptions = {},
   ): AsyncGenerator<Buffer, void, undefined> {
-    const stream = openStream(this.#session, get("/v1/tar", { path }), { signal });
+    const stream = openStream(this.#session, get("/v1/tar", { path }), options);
     stream.end();
-    await answered(stream, signal);
-    yield* readBody(stream, signal);
+    await answered(stream, options);
+    yield* readFileBody(stream, options);
   }
 
   /** A byte stream to a port inside the machine. Raises GUEST_REFUSED when nothing listens there. */
   async connectPort(
     port: number,
     host = "127.0.0.1",
-    { signal }: RequestOptions = {},
+    options: RequestOptions = {},
   ): Promise<Duplex> {
     const headers = { ":method": "CONNECT", ":authority": `${host}:${port}` };
-    const stream = openStream(this.#session, headers, { signal });
-    await answered(stream, signal);
+    const stream = openStream(this.#session, headers, options);
+    await answered(stream, options);
     return stream;
   }
 
@@ -168,6 +158,13 @@ export class WireClient {
 
   close(): void {
     this.#session.destroy();
+  }
+}
+
+/** Parts small enough that a guest which takes nothing is noticed at the first. */
+async function* inParts(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < content.length; at += partBytes) {
+    yield await Promise.resolve(content.subarray(at, at + partBytes));
   }
 }
 

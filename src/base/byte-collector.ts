@@ -1,0 +1,39 @@
+/**
+ * Bytes gathered into one growing buffer, up to a bound. Whoever sends them chooses the chunks: one
+ * byte a chunk costs no more memory than one large chunk.
+ */
+export class ByteCollector {
+  readonly #bytesMax: number;
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** how many bytes are kept */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Keeps what there is room for; gives the number of bytes that were not kept. */
+  push(chunk: Uint8Array): number {
+    const part = chunk.subarray(0, this.#bytesMax - this.#length);
+    const needed = this.#length + part.length;
+    if (needed > this.#buffer.length) this.#grow(needed);
+    this.#buffer.set(part, this.#length);
+    this.#length = needed;
+    return chunk.length - part.length;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #grow(needed: number): void {
+    const size = Math.min(this.#bytesMax, Math.max(needed, this.#buffer.length * 2, 1024));
+    const larger = Buffer.allocUnsafeSlow(size);
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+}
