@@ -1,7 +1,8 @@
 /**
  * `.gitignore` and `.luminaguardignore`, nested as git nests them: the deepest file that says anything
  * about a path decides, and within one folder `.luminaguardignore` comes last. `.git/info/exclude` is
- * weaker, and weakest is a short list of caches that programs make anew. Built while walking, asked again when the guest's tree comes out.
+ * weaker, and weakest is a short list of caches that programs make anew. Built while walking, asked
+ * again when the guest's tree comes out.
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
@@ -10,8 +11,10 @@ import ignore, { type Ignore } from "ignore";
 
 /** largest ignore file that is read, in `bytes` */
 const ignoreFileBytesMax = 256 * 1024;
-/** most wildcards in one pattern; more could keep a matcher busy for hours */
-const wildcardsMax = 8;
+/** most `*` and `?` in one pattern */
+const wildcardsMax = 16;
+/** most `**` in one pattern: each more multiplies the time for a deep path, to hours from six on */
+const doubleStarsMax = 3;
 
 const ignoreFileNames = [".gitignore", ".luminaguardignore"] as const;
 
@@ -34,7 +37,7 @@ export class IgnoreRules {
     const text = await readSmall(file);
     if (text === undefined) return;
     const rules = this.#byFolder.get(folder) ?? createRules();
-    rules.add(text.split(/\r?\n/).filter((line) => countWildcards(line) <= wildcardsMax));
+    rules.add(text.split(/\r?\n/).filter(isQuick));
     this.#byFolder.set(folder, rules);
   }
 
@@ -71,8 +74,11 @@ function createRules(): Ignore {
   return ignore({ ignorecase: process.platform !== "linux" });
 }
 
-function countWildcards(line: string): number {
-  return line.split(/\*+|\?/).length - 1;
+/** Whether a pattern from a hostile repository cannot hold up the walk. */
+function isQuick(pattern: string): boolean {
+  const wildcards = pattern.match(/\*+|\?/g) ?? [];
+  const doubleStars = wildcards.filter((wildcard) => wildcard.length > 1);
+  return wildcards.length <= wildcardsMax && doubleStars.length <= doubleStarsMax;
 }
 
 /** The file's text; undefined when it is no regular file, is too large or cannot be read. */

@@ -121,6 +121,16 @@ describe("ignore files", () => {
     );
   });
 
+  test("with a pattern made to take hours are walked in no time", async () => {
+    const scan = await scanTree({
+      ".gitignore": `${"**/a/".repeat(8)}b\n${"*a".repeat(30)}*b\n**/*.log\n`,
+      [`${"a/".repeat(100)}c`]: "",
+      [`x/${"a".repeat(250)}`]: "",
+      "x/y.log": "",
+    });
+    expect(pathsOf(scan)).toHaveLength(3);
+  });
+
   test("a named folder goes in, its credentials do not", async () => {
     const tree = {
       ".gitignore": "node_modules/\n",
