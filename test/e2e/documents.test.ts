@@ -1,0 +1,96 @@
+/** Every command and program in the documents does what a reader is told it does. */
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { programPath } from "../support/cli.ts";
+import { readCodeBlocks } from "../support/code-blocks.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+const pages = [
+  "README.md",
+  "docs/run.md",
+  "docs/images.md",
+  "docs/configuration.md",
+  "docs/library.md",
+  "docs/platforms.md",
+];
+/** `run --apply never` keeps changes: exit 10 is its success */
+const keptChanges = 10;
+
+let folder: string;
+beforeAll(async () => {
+  await mkdir(join(root, ".cache"), { recursive: true });
+  // below the package, so that `import "luminaguard"` means this package
+  folder = await mkdtemp(join(root, ".cache/doc-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function run(
+  file: string,
+  args: string[],
+  cwd: string,
+): Promise<{ code: number; stderr: string }> {
+  const env = { ...process.env, PATH: `${dirname(programPath)}:${process.env["PATH"] ?? ""}` };
+  try {
+    const { stderr } = await promisify(execFile)(file, args, { cwd, env, timeout: 300_000 });
+    return { code: 0, stderr };
+  } catch (error) {
+    const { code, stderr, stdout } = error as { code: number; stderr: string; stdout: string };
+    return { code, stderr: stderr + stdout };
+  }
+}
+
+describe.each(pages)("%s", async (page) => {
+  const blocks = await readCodeBlocks(join(root, page));
+  const commands = blocks
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ code }) => code.split("\n"))
+    .filter((line) => line.startsWith("luminaguard "));
+  const programs = blocks.filter(({ language }) => language === "ts");
+
+  it("has something to try", () => {
+    expect(commands.length + programs.length).toBeGreaterThan(0);
+  });
+
+  it.each(commands)("%s", async (command) => {
+    const project = await mkdtemp(join(folder, "project-"));
+    await cp(join(root, "examples/shop"), project, { recursive: true });
+    const { code, stderr } = await run("sh", ["-c", command], project);
+    expect({ code, stderr }).toEqual({
+      code: command.includes("--apply never") ? keptChanges : 0,
+      stderr,
+    });
+  });
+
+  it.each(programs.map(({ code }, index) => ({ code, index })))(
+    "program $index",
+    async ({ code, index }) => {
+      const source = join(folder, `${page.replaceAll("/", "-")}-${index}.ts`);
+      await writeFile(source, code);
+      const compiler = join(root, "node_modules/typescript/bin/tsc");
+      const target = [
+        "--module",
+        "nodenext",
+        "--target",
+        "es2022",
+        "--lib",
+        "es2023,esnext.disposable",
+      ];
+      const options = [
+        "--ignoreConfig",
+        "--rootDir",
+        root,
+        ...target,
+        "--strict",
+        "--types",
+        "node",
+      ];
+      const compiled = await run(process.execPath, [compiler, ...options, source], root);
+      expect(compiled).toEqual({ code: 0, stderr: "" });
+      const program = source.replace(/\.ts$/, ".js");
+      expect(await run(process.execPath, [program], folder)).toMatchObject({ code: 0 });
+    },
+  );
+});
