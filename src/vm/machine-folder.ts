@@ -100,6 +100,7 @@ function isTaken(error: unknown): boolean {
 
 async function removeMachine(runtimeDir: string, id: string): Promise<void> {
   await rm(join(runtimeDir, id), { recursive: true, force: true });
+  await rm(join(runtimeDir, `${id}.json.new`), { force: true });
   await rm(join(runtimeDir, `${id}.json`), { force: true });
 }
 

@@ -98,18 +98,25 @@ export class Pool<T extends Pooled> implements AsyncDisposable {
   #refill(): void {
     if (this.#closing.signal.aborted) return;
     while (this.#ready.length + this.#preparing.size < this.#options.size) {
-      const preparing = this.#prepareOne().finally(() => this.#preparing.delete(preparing));
+      const preparing = this.#prepareOne().then((isMade) => {
+        this.#preparing.delete(preparing);
+        // each failure ends a claim, so trying again for those that wait comes to an end
+        if (isMade || this.#waiting.length > 0) this.#refill();
+      });
       this.#preparing.add(preparing);
     }
   }
 
-  async #prepareOne(): Promise<void> {
+  /** Whether there was a machine. */
+  async #prepareOne(): Promise<boolean> {
     const { signal } = this.#closing;
     try {
       this.#offer(await this.#options.prepare(signal));
+      return true;
     } catch (error) {
       // a claim in line hears why; without one the next claim tries again
       this.#waiting.shift()?.reject(error);
+      return false;
     }
   }
 
@@ -117,7 +124,6 @@ export class Pool<T extends Pooled> implements AsyncDisposable {
     const turn = this.#waiting.shift();
     if (turn !== undefined) {
       turn.resolve(machine);
-      queueMicrotask(() => this.#refill());
       return;
     }
     this.#ready.push(machine);

@@ -1,6 +1,6 @@
 /** Finds QEMU on this host and learns its version, once for each binary. */
 import { stat } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { LuminaGuardError } from "../../../errors.ts";
 import { runProgram } from "../../../process/run-program.ts";
 import type { Architecture } from "./qemu-args.ts";
@@ -31,7 +31,8 @@ export async function findQemu(
 ): Promise<QemuBinary> {
   const name = programs[architecture];
   const install = `install it: sudo apt-get install ${debianPackages[architecture]}`;
-  for (const folder of searchPath.split(delimiter)) {
+  // a relative entry means the current folder, which is the project's: nothing is run from there
+  for (const folder of searchPath.split(delimiter).filter(isAbsolute)) {
     const path = join(folder, name);
     const found = await stat(path).catch(() => undefined);
     if (found?.isFile() !== true) continue;

@@ -47,7 +47,7 @@ export class QmpClient {
 
   /** One command, one answer. Raises PROCESS_FAILED when the hypervisor refuses, TIMEOUT after 5 s. */
   async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
-    await this.#greeted.promise;
+    await this.#orFail(this.#greeted.promise);
     this.#negotiated ??= this.#send("qmp_capabilities");
     await this.#negotiated;
     return this.#send(command, args);
@@ -68,10 +68,14 @@ export class QmpClient {
   }
 
   #read(text: string): void {
-    this.#partial += text;
-    const lines = this.#partial.split("\n");
-    this.#partial = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") this.#take(line);
+    const [first = "", ...rest] = text.split("\n");
+    this.#partial += first;
+    for (const next of rest) {
+      const line = this.#partial;
+      this.#partial = next;
+      if (line.trim() !== "") this.#take(line);
+      if (this.#channel.destroyed) return;
+    }
     if (this.#partial.length > lineBytesMax) this.#fail("the hypervisor sent a line without end");
   }
 
