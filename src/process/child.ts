@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { createDeferred } from "../base/deferred.ts";
 import { LuminaGuardError } from "../errors.ts";
+import { closeInherited } from "./inherited-descriptors.ts";
 import { defaultProgramEnv } from "./run-program.ts";
 import { createTail } from "./tail.ts";
 
@@ -45,7 +46,9 @@ export async function startChild(
   const extra = Array.from({ length: options.channels ?? 0 }, () => "pipe" as const);
   const child = spawn(file, args, {
     env: { ...(options.env ?? defaultProgramEnv) },
-    stdio: ["ignore", "pipe", "pipe", ...extra],
+    stdio: closeInherited(["ignore", "pipe", "pipe", ...extra]),
+    // a session of its own: no controlling terminal to read from, and no Ctrl-C from it
+    detached: true,
   });
   const stdout = createTail();
   const stderr = createTail();
@@ -57,7 +60,7 @@ export async function startChild(
     ended = true;
     exited.resolve({ exitCode, signal });
   });
-  const channels = child.stdio.slice(3) as Duplex[];
+  const channels = child.stdio.slice(3, 3 + extra.length) as Duplex[];
   // a child that dies closes its channels in mid-write; `exited` tells of it
   for (const channel of channels) channel.on("error", () => undefined);
   await new Promise<void>((resolve, reject) => {

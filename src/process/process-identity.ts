@@ -1,5 +1,5 @@
 /** Which process a pid means: a pid is used again after its process ended, its start time is not. */
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 
 export interface ProcessIdentity {
@@ -35,6 +35,25 @@ export function identifySelf(): ProcessIdentity {
 export async function isRunning(identity: ProcessIdentity): Promise<boolean> {
   const now = await identifyProcess(identity.pid);
   return now !== undefined && now.startTicks === identity.startTicks;
+}
+
+/** Pids of the processes that a process's main thread started and that are still there. */
+export async function listChildren(pid: number): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
+}
+
+/** Pids of the processes that have this text in an argument. */
+export async function findByArgument(text: string): Promise<readonly number[]> {
+  const names = await readdir("/proc").catch(() => []);
+  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      return command.includes(text) ? [pid] : [];
+    }),
+  );
+  return found.flat();
 }
 
 /** The command name may hold spaces and parentheses, so fields count from the last ")". */

@@ -27,7 +27,7 @@ export interface Confined {
   readonly groups: readonly number[];
   /** address space in `bytes` */
   readonly addressSpaceBytesMax: number;
-  /** descriptor on which the wall-builder says the confined process's pid */
+  /** descriptor on which the wall-builder says the pid of the first process inside */
   readonly infoFd: number;
 }
 
@@ -65,7 +65,9 @@ function inNamespaces(confined: Confined, tools: ConfinementTools): string[] {
     "bwrap",
     ...(tools.asRoot ? [] : ["--unshare-user"]),
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
-    ...["--die-with-parent", "--as-pid-1", "--info-fd", String(confined.infoFd)],
+    // bubblewrap's own first process stays in the new pid namespace: a parent's death may signal it,
+    // though not a process of another user, and the kernel takes the namespace down with it
+    ...["--die-with-parent", "--info-fd", String(confined.infoFd)],
     ...["--dev", "/dev", "--proc", "/proc"],
     // as root, folders that lead to a bind would be made for root alone
     ...listParents([...confined.readOnly, ...confined.readWrite]).flatMap((path) => {

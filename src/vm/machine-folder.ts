@@ -10,7 +10,7 @@ import * as v from "valibot";
 import { makePrivateFolder } from "../base/private-folder.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import { killProcess } from "../process/child.ts";
-import { identifySelf, isRunning } from "../process/process-identity.ts";
+import { findByArgument, identifySelf, isRunning } from "../process/process-identity.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 
 /**
@@ -20,6 +20,9 @@ import type { ProcessIdentity } from "../process/process-identity.ts";
 const machineUidFirst = 1_879_048_192;
 /** longest path of a Unix socket: 108 bytes on Linux, 104 on macOS, with the closing zero */
 const socketPathBytesMax = 103;
+
+/** the wire, in a machine's folder */
+const socketName = "wire.sock";
 
 export interface MachineFolder {
   readonly id: string;
@@ -45,7 +48,7 @@ export async function createMachineFolder(
   runtimeDir: string,
   asRoot: boolean,
 ): Promise<MachineFolder> {
-  const longest = join(runtimeDir, "vm-00000", "wire.sock");
+  const longest = join(runtimeDir, "vm-00000", socketName);
   if (Buffer.byteLength(longest) > socketPathBytesMax) {
     throw new LuminaGuardError(
       "HOST_LIMIT",
@@ -119,13 +122,21 @@ export async function reapMachines(runtimeDir: string): Promise<readonly string[
     // a folder without a record is one being made right now, or was left in that instant
     if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
     if (record !== undefined && (await isRunning(record.host))) continue;
-    if (record?.vmm !== undefined && (await isRunning(record.vmm))) {
-      killProcess(record.vmm.pid);
-    }
+    for (const pid of await findHypervisor(runtimeDir, id, record)) killProcess(pid);
     await removeMachine(runtimeDir, id);
     reaped.push(id);
   }
   return reaped;
+}
+
+/** A host that died in the instant of starting one had not yet written down which. */
+async function findHypervisor(
+  runtimeDir: string,
+  id: string,
+  record: v.InferOutput<typeof recordSchema> | undefined,
+): Promise<readonly number[]> {
+  if (record?.vmm === undefined) return findByArgument(join(runtimeDir, id, socketName));
+  return (await isRunning(record.vmm)) ? [record.vmm.pid] : [];
 }
 
 async function readRecord(path: string): Promise<v.InferOutput<typeof recordSchema> | undefined> {

@@ -29,7 +29,6 @@ describe("the walls around a hypervisor", () => {
       --unshare-uts
       --unshare-cgroup-try
       --die-with-parent
-      --as-pid-1
       --info-fd 3
       --dev /dev
       --proc /proc
@@ -69,7 +68,6 @@ describe("the walls around a hypervisor", () => {
       --unshare-uts
       --unshare-cgroup-try
       --die-with-parent
-      --as-pid-1
       --info-fd 3
       --dev /dev
       --proc /proc

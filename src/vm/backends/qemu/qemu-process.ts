@@ -9,7 +9,7 @@ import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../../../errors.ts";
 import { killProcess, startChild } from "../../../process/child.ts";
 import type { Child } from "../../../process/child.ts";
-import { identifyProcess } from "../../../process/process-identity.ts";
+import { identifyProcess, listChildren } from "../../../process/process-identity.ts";
 import type { ProcessIdentity } from "../../../process/process-identity.ts";
 import { confine } from "../../confinement.ts";
 import type { ConfinementTools } from "../../confinement.ts";
@@ -91,7 +91,8 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   }
   const control = new QmpClient(controlChannel);
   const statePath = `${folder.path}/state.sock`;
-  let vmmPid: number | undefined;
+  /** whose end is the end of everything inside the walls */
+  let first: number | undefined;
   let requested = false;
   const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
     for (const channel of child.channels) channel.destroy();
@@ -107,20 +108,21 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   };
   const kill = async (): Promise<void> => {
     requested = true;
-    if (vmmPid !== undefined && !child.hasExited()) killProcess(vmmPid);
+    if (first !== undefined && !child.hasExited()) killProcess(first);
     child.kill("SIGKILL");
     await exited;
   };
   try {
     const died = child.exited.then(() => Promise.reject(startFailure(child)));
-    const pid = await Promise.race([readPid(child, info, tools), died]);
-    vmmPid = pid.pid;
-    await folder.recordProcess(pid);
+    const identity = await Promise.race([readPid(child, info, tools), died]);
+    first = identity.pid;
+    await folder.recordProcess(identity);
     await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
     await chmod(`${folder.path}/wire.sock`, 0o600);
     if (start.incomingState !== undefined) await thaw(control, statePath, start.incomingState);
-    return { pid: pid.pid, control, statePath, exited, consoleTail: child.stdoutTail, quit, kill };
+    const pid = tools.namespaces ? ((await listChildren(first))[0] ?? first) : first;
+    return { pid, control, statePath, exited, consoleTail: child.stdoutTail, quit, kill };
   } catch (error) {
     const diedFirst = await endedBy(child, error);
     await kill();
@@ -138,7 +140,7 @@ async function endedBy(child: Child, error: unknown): Promise<boolean> {
   );
 }
 
-/** The walls say who is inside them; without namespaces the command replaced itself and the pid stays. */
+/** The walls say who is first inside them; without namespaces the command replaced itself and the pid stays. */
 async function readPid(
   child: Child,
   info: Duplex,
