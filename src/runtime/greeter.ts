@@ -1,4 +1,5 @@
 /** The host's part of a machine's boot, spoken on its wire: the link between `vm` and `wire`. */
+import { setTimeout } from "node:timers/promises";
 import type { Greeter } from "../vm/hypervisor.ts";
 import { WireClient } from "../wire/wire-client.ts";
 
@@ -17,6 +18,10 @@ export interface WireGreeter extends Greeter {
 
 export function createGreeter(): WireGreeter {
   let greeted: WireClient | undefined;
+  const wire = (): WireClient => {
+    if (greeted === undefined) throw new Error("a spawned machine was greeted");
+    return greeted;
+  };
   return {
     prepare: async (socketPath, signal) => {
       const client = await WireClient.connect(socketPath, {
@@ -24,15 +29,16 @@ export function createGreeter(): WireGreeter {
         tryTimeoutMs: coldTryTimeoutMs,
       });
       try {
-        await client.info({ signal });
-        // whatever a first command touches is in memory then, for every clone
-        const exec = client.exec({ argv: ["true"], cwd: "/" }, { signal });
-        const output = exec.output();
-        while ((await output.next()).done !== true);
+        // whatever a clone's first requests touch is in memory then, for every clone
+        await client.resume("template", { signal });
+        for (const argv of [["true"], ["sh", "-c", "echo ready"]]) {
+          const output = client.exec({ argv, cwd: "/" }, { signal }).output();
+          while ((await output.next()).done !== true);
+        }
       } finally {
         client.close();
       }
-      await new Promise((resolve) => setTimeout(resolve, reopenMs));
+      await setTimeout(reopenMs);
     },
     greet: async (socketPath, vmId, signal) => {
       const client = WireClient.open(socketPath);
@@ -48,9 +54,33 @@ export function createGreeter(): WireGreeter {
       }
       greeted = client;
     },
-    wire: () => {
-      if (greeted === undefined) throw new Error("a spawned machine was greeted");
-      return greeted;
+    measureClock: async (signal) => {
+      const client = wire();
+      const before = await readClocks(client, signal);
+      await setTimeout(clockSpanMs, undefined, { signal });
+      const after = await readClocks(client, signal);
+      return (after.guestMs - before.guestMs) / (after.hostMs - before.hostMs);
     },
+    wire,
   };
+}
+
+/** over this span a reading's error of about 1 ms is 0.05 % */
+const clockSpanMs = 2_000;
+
+/** Both clocks at one moment: the quickest of a few answers is the one that says it best. */
+async function readClocks(
+  client: WireClient,
+  signal?: AbortSignal,
+): Promise<{ readonly guestMs: number; readonly hostMs: number }> {
+  let best = { guestMs: 0, hostMs: 0, tookMs: Infinity };
+  for (let reading = 0; reading < 8; reading += 1) {
+    const askedAt = performance.now();
+    const { uptimeMs } = await client.info({ signal });
+    const tookMs = performance.now() - askedAt;
+    if (tookMs < best.tookMs) {
+      best = { guestMs: uptimeMs, hostMs: askedAt + tookMs / 2, tookMs };
+    }
+  }
+  return best;
 }

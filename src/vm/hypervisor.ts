@@ -22,6 +22,8 @@ export interface Greeter {
   readonly prepare: (socketPath: string, signal: AbortSignal) => Promise<void>;
   /** gives the machine its own time, entropy and name, and resolves when the guest said it is done */
   readonly greet: (socketPath: string, vmId: string, signal: AbortSignal) => Promise<void>;
+  /** seconds that pass in the greeted machine in one second of the host */
+  readonly measureClock: (signal?: AbortSignal) => Promise<number>;
 }
 
 export type SpawnKind = "cold" | "clone";

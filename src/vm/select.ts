@@ -18,6 +18,7 @@ import type { ConfinementTools } from "./confinement.ts";
 import type { Greeter, Hypervisor } from "./hypervisor.ts";
 import { resolveVmSpec } from "./spec.ts";
 import type { VmImage } from "./spec.ts";
+import { correctTscKhz, guessTscKhz } from "./time-stamp-counter.ts";
 import type { VerdictCache } from "./verdict-cache.ts";
 
 export interface SelectOptions {
@@ -45,6 +46,8 @@ export interface CanaryResult {
   readonly booted: boolean;
   readonly reason: string;
   readonly durationMs: number;
+  /** the host's time-stamp counter in `kHz`, where machines count by it */
+  readonly tscKhz?: number | undefined;
 }
 
 export interface Selection {
@@ -70,6 +73,7 @@ const canariesSchema = v.array(
     booted: v.boolean(),
     reason: v.string(),
     durationMs: v.number(),
+    tscKhz: v.optional(v.number()),
   }),
 );
 
@@ -77,7 +81,7 @@ const canariesSchema = v.array(
 export async function selectHypervisor(options: SelectOptions): Promise<Selection> {
   requireWalls(options.tools);
   const qemu = await findQemu(options.architecture, options.searchPath, options.cache);
-  const key = `canary ${await fingerprintHost(options, qemu)}`;
+  const key = `canary 2 ${await fingerprintHost(options, qemu)}`;
   const cached = options.fresh === true ? undefined : await readCached(options.cache, key);
   const canaries = cached ?? (await runCanaries(options));
   if (cached === undefined) await options.cache.set(key, JSON.stringify(canaries));
@@ -89,7 +93,7 @@ export async function selectHypervisor(options: SelectOptions): Promise<Selectio
     });
   }
   return {
-    hypervisor: createQemu(options, chosen.accelerator, true),
+    hypervisor: createQemu(options, chosen, true),
     qemuVersion: qemu.version,
     canaries,
   };
@@ -109,7 +113,7 @@ function requireWalls({ asRoot, namespaces }: ConfinementTools): void {
 
 function createQemu(
   options: SelectOptions,
-  accelerator: Accelerator,
+  { accelerator, tscKhz }: Pick<CanaryResult, "accelerator" | "tscKhz">,
   templates: boolean,
 ): QemuHypervisor {
   const { architecture, runtimeDir, searchPath, tools, cacheDir, cache } = options;
@@ -123,6 +127,7 @@ function createQemu(
     tools,
     versions: cache,
     templates: store,
+    tscKhz,
   });
 }
 
@@ -149,6 +154,7 @@ async function listCandidates({ platform }: SelectOptions): Promise<readonly Acc
 async function runCanary(options: SelectOptions, accelerator: Accelerator): Promise<CanaryResult> {
   const startedAt = performance.now();
   const deadlineMs = deadlinesMs[accelerator];
+  const guessKhz = accelerator === "tcg" ? await guessTscKhz() : undefined;
   const result = (booted: boolean, reason: string): CanaryResult => {
     return { accelerator, booted, reason, durationMs: Math.round(performance.now() - startedAt) };
   };
@@ -158,10 +164,16 @@ async function runCanary(options: SelectOptions, accelerator: Accelerator): Prom
       memoryMib: canaryMemoryMib,
       bootTimeoutMs: deadlineMs,
     });
-    const hypervisor = createQemu(options, accelerator, false);
+    const hypervisor = createQemu(options, { accelerator, tscKhz: guessKhz }, false);
     const vm = await hypervisor.spawn({ spec, greeter: options.greeter }, options.signal);
-    await vm.kill();
-    return result(true, "the canary machine booted");
+    const booted = result(true, "the canary machine booted");
+    try {
+      if (guessKhz === undefined) return booted;
+      const rate = await options.greeter.measureClock(options.signal);
+      return { ...booted, tscKhz: correctTscKhz(guessKhz, rate) };
+    } finally {
+      await vm.kill();
+    }
   } catch (error) {
     options.signal?.throwIfAborted();
     if (isLuminaGuardError(error, "HOST_LIMIT")) throw error; // says nothing about the accelerator

@@ -19,7 +19,7 @@ export interface ConnectOptions {
 }
 
 /** receive windows in `bytes`: what the guest may send before it is read */
-const windows = { stream: 1024 * 1024, connection: 4 * 1024 * 1024 };
+const windows = { stream: 1024 * 1024, connection: 16 * 1024 * 1024 };
 /** pause between two tries in `ms` */
 const retryMs = 5;
 const headerListBytesMax = 16 * 1024;
@@ -29,7 +29,7 @@ export function openSession(socketPath: string): http2.ClientHttp2Session {
   const session = http2.connect("http://guest", {
     createConnection: () => net.connect(socketPath),
     maxHeaderListPairs: 64,
-    maxSessionMemory: 16,
+    maxSessionMemory: 64,
     peerMaxConcurrentStreams: 256,
     settings: {
       enablePush: false,

@@ -10,7 +10,11 @@ import type { ScriptedHypervisor } from "../../support/scripted-hypervisor.ts";
 
 const image = { digest: "0".repeat(64), kernelPath: "", initramfsPath: "" };
 const done = (): Promise<void> => Promise.resolve();
-const greeter: Greeter = { prepare: done, greet: done };
+const greeter: Greeter = {
+  prepare: done,
+  greet: done,
+  measureClock: () => Promise.resolve(1),
+};
 const config = { spec: resolveVmSpec({ image }), greeter };
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -2,7 +2,9 @@
  * From a machine's spec to QEMU's command line. Pure. Every accelerator is the same backend: what
  * differs is the machine type, the processor model and the kind of bus, in one table.
  * Options: QEMU's system/invocation manual; `tsc_early_khz` is what makes microvm boot every time
- * under emulation, where calibrating the time-stamp counter against an emulated timer can hang.
+ * under emulation, where calibrating the time-stamp counter against an emulated timer can hang. It
+ * is also the rate by which the machine then keeps time, so it has to be the host's own;
+ * `tsc=reliable` keeps the kernel from comparing it with emulated ticks that come late.
  */
 import type { VmSpec } from "../../spec.ts";
 
@@ -25,6 +27,8 @@ export interface QemuArgsOptions {
   readonly wirePath: string;
   /** file behind the machine's memory; without it memory is anonymous */
   readonly ram?: RamFile | undefined;
+  /** ticks of the host's time-stamp counter in `kHz`, which is what an emulated x86 machine counts */
+  readonly tscKhz?: number | undefined;
   /** the machine waits for device state instead of booting */
   readonly incoming: boolean;
 }
@@ -39,29 +43,32 @@ interface Platform {
 }
 
 const quiet = "quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent";
-/** any plausible value does: the clock is read from kvm-clock or the TSC itself afterwards */
-const tscEarlyKhz = "tsc_early_khz=2000000";
+/** plausible: enough to boot by, not to keep time by */
+const anyTscKhz = 2_000_000;
 
-function platformOf(accelerator: Accelerator, architecture: Architecture): Platform {
+function platformOf({ accelerator, architecture, tscKhz = anyTscKhz }: QemuArgsOptions): Platform {
   if (architecture === "arm64") {
     const cpu = accelerator === "tcg" ? "max" : "host";
     return { machine: "virt", cpu, bus: "pci", console: "ttyAMA0", kernelArgs: quiet };
   }
-  const base = { console: "ttyS0", kernelArgs: `${tscEarlyKhz} ${quiet}` };
+  const base = { console: "ttyS0", kernelArgs: `tsc_early_khz=${tscKhz} tsc=reliable ${quiet}` };
   if (accelerator === "tcg" || accelerator === "kvm") {
     const machine = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on";
-    return { ...base, machine, cpu: accelerator === "kvm" ? "host" : "max", bus: "device" };
+    return { ...base, machine, cpu: accelerator === "kvm" ? "host" : emulatedCpu, bus: "device" };
   }
   const cpu = accelerator === "whpx" ? "Haswell-noTSX" : "host";
   return { ...base, machine: "q35", cpu, bus: "pci", kernelArgs: quiet };
 }
 
+/** without the fast string moves: the emulator runs them byte by byte, and every copy uses them */
+const emulatedCpu = "max,-erms,-fsrm";
+
 /** translated code kept per machine in `MiB`: bounds what an idle clone costs */
 const translationCacheMib = 64;
 
 export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
-  const { spec, accelerator, architecture, ram } = options;
-  const platform = platformOf(accelerator, architecture);
+  const { spec, accelerator, ram } = options;
+  const platform = platformOf(options);
   const memory = ram === undefined ? [] : ["-object", ramObject(ram, spec.memoryMib)];
   const backend = ram === undefined ? "" : ",memory-backend=ram0";
   return [

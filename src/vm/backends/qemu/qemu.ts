@@ -38,6 +38,8 @@ export interface QemuHypervisorOptions {
   /** programs are looked up here */
   readonly searchPath: string;
   readonly versions?: QemuVersions | undefined;
+  /** ticks of the host's time-stamp counter in `kHz`; matters where x86 is emulated */
+  readonly tscKhz?: number | undefined;
 }
 
 /** from here on a memory file can be mapped without opening it for writing */
@@ -173,14 +175,9 @@ export class QemuHypervisor implements Hypervisor {
       ...spec,
       image: { ...spec.image, kernelPath: "", initramfsPath: "", layerPath: undefined },
     };
-    const { accelerator, architecture } = this.#options;
-    const args = buildQemuArgs({
-      spec: neutral,
-      accelerator,
-      architecture,
-      wirePath: "",
-      incoming: false,
-    });
+    const { accelerator, architecture, tscKhz } = this.#options;
+    const own = { spec: neutral, accelerator, architecture, tscKhz };
+    const args = buildQemuArgs({ ...own, wirePath: "", incoming: false });
     const facts = ["template 1", spec.image.digest, binary.version, binary.fingerprint, args];
     return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   }
@@ -210,7 +207,7 @@ export class QemuHypervisor implements Hypervisor {
     state?: Buffer,
   ): Promise<Launched> {
     signal?.throwIfAborted();
-    const { accelerator, architecture, runtimeDir, tools } = this.#options;
+    const { accelerator, architecture, runtimeDir, tools, tscKhz } = this.#options;
     const binary = await this.#findBinary();
     const folder = await createMachineFolder(runtimeDir, tools.asRoot);
     const wirePath = `${folder.path}/wire.sock`;
@@ -221,7 +218,7 @@ export class QemuHypervisor implements Hypervisor {
     const vmm = await startQemu(
       {
         binary: binary.path,
-        args: buildQemuArgs({ spec, accelerator, architecture, wirePath, ram, incoming }),
+        args: buildQemuArgs({ spec, accelerator, architecture, wirePath, ram, incoming, tscKhz }),
         spec,
         folder,
         tools,
