@@ -43,8 +43,8 @@ export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOpti
       else if (!io.stdin.isTTY) release.push(connectPipe(io, command));
     },
     onOutput: ({ source, data }) => write(io[source], filters[source](data)),
-    onEnded: (end) => {
-      giveBack();
+    onEnded: giveBack,
+    onDestroyed: (end) => {
       say(io, `  done      ${describeEnd(end)} · machine destroyed`);
     },
   };

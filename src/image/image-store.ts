@@ -14,7 +14,6 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
 import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
-import { buildImage } from "./build-image.ts";
 import type { BuildProgress } from "./build-image.ts";
 import { digestGuestSources } from "./guest-sources.ts";
 import { createHostTools, explainDisk } from "./host-tools.ts";
@@ -200,6 +199,8 @@ async function buildAndPublish(
   await using work = await createBuildFolder(folders.builds);
   const output = join(work.path, "image");
   const env = options.env ?? {};
+  // a machine starts without what builds its image
+  const { buildImage } = await import("./build-image.ts");
   const bytes = await buildImage({
     tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
     arch: request.arch ?? hostArch(),

@@ -18,6 +18,11 @@ export class CacheDesk {
     this.#templates = new TemplateStore(join(cacheDir, "templates"));
   }
 
+  /** Removes what a killed process left of a template it was making. */
+  clear(): Promise<void> {
+    return this.#templates.clear();
+  }
+
   async list(): Promise<readonly CachedItem[]> {
     const templates = await this.#templates.list();
     const items = templates.map(({ path, bytes, madeAtMs }): CachedItem => {

@@ -1,12 +1,12 @@
-/** The change sets that wait for a person: kept, shown, applied, thrown away. */
-import { applyChanges } from "../workspace/apply.ts";
+/**
+ * The change sets that wait for a person: kept, shown, applied, thrown away. Each part is loaded when
+ * it is needed: a run without a folder needs none of them.
+ */
 import type { ApplyResult } from "../workspace/apply.ts";
 import type { ApplyChoice } from "../workspace/apply-choice.ts";
 import type { Change, ChangeSet } from "../workspace/change-set.ts";
 import { ChangeStore } from "../workspace/change-store.ts";
-import { recoverApplies } from "../workspace/recover.ts";
 import type { Recovery } from "../workspace/recover.ts";
-import { renderUnifiedDiff } from "../workspace/unified-diff.ts";
 
 interface SignalOption {
   readonly signal?: AbortSignal | undefined;
@@ -32,12 +32,22 @@ export class ChangeDesk {
   }
 
   /** One change as a unified diff, safe for a terminal. */
-  diff(set: ChangeSet, change: Change, options: SignalOption = {}): Promise<readonly string[]> {
+  async diff(
+    set: ChangeSet,
+    change: Change,
+    options: SignalOption = {},
+  ): Promise<readonly string[]> {
+    const { renderUnifiedDiff } = await import("../workspace/unified-diff.ts");
     return renderUnifiedDiff(change, this.store.blobs(set.id), options);
   }
 
   /** All that is chosen, or nothing. Raises CHANGES_CONFLICT, APPLY_FAILED or HOST_LIMIT. */
-  apply(id: string, choice: ApplyChoice, { signal }: SignalOption = {}): Promise<ApplyResult> {
+  async apply(
+    id: string,
+    choice: ApplyChoice,
+    { signal }: SignalOption = {},
+  ): Promise<ApplyResult> {
+    const { applyChanges } = await import("../workspace/apply.ts");
     return applyChanges(id, { stateDir: this.#stateDir, store: this.store, choice, signal });
   }
 
@@ -46,7 +56,8 @@ export class ChangeDesk {
   }
 
   /** Finishes or undoes what a killed process was applying. */
-  recover(options: SignalOption = {}): Promise<readonly Recovery[]> {
+  async recover(options: SignalOption = {}): Promise<readonly Recovery[]> {
+    const { recoverApplies } = await import("../workspace/recover.ts");
     return recoverApplies(this.#stateDir, { store: this.store, ...options });
   }
 }

@@ -16,6 +16,6 @@ export async function createLuminaGuard(options: LuminaGuardOptions = {}): Promi
   const loaded = loadConfig();
   const config = Object.freeze({ ...loaded.config, ...options.config });
   const lumina = new LuminaGuard({ ...loaded, config, dryRun: options.dryRun === true });
-  await Promise.all([lumina.reap(), lumina.changes.recover()]);
+  await Promise.all([lumina.reap(), lumina.changes.recover(), lumina.cache.clear()]);
   return lumina;
 }

@@ -6,7 +6,6 @@ import type { Config, LoadedConfig } from "../config/config.ts";
 import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
 import type { ImageStore } from "../image/image-store.ts";
-import { packagesProviding, renderProvidingCommand } from "../image/provides.ts";
 import type { SpawnPhase } from "../vm/hypervisor.ts";
 import { reapMachines } from "../vm/machine-folder.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
@@ -115,6 +114,7 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** How to get an image that has the command; `undefined` when nobody knows. */
   async hintForCommand(command: string, imageName?: string): Promise<string | undefined> {
+    const { packagesProviding, renderProvidingCommand } = await import("../image/provides.ts");
     const packages = await packagesProviding(command, { env: this.#toolEnvironment });
     if (packages.length === 0) return undefined;
     const image = await this.images.open(imageName ?? this.config.image);

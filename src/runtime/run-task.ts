@@ -2,19 +2,13 @@
  * One command in one fresh machine: the folder goes in, the command runs with its output streamed,
  * what it changed comes out, and the machine is destroyed. Faces show it; nothing is applied here.
  */
-import { Readable } from "node:stream";
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { OutputChunk, TtySize } from "../wire/exec.ts";
 import type { ChangeSet } from "../workspace/change-set.ts";
-import type { LeftOutGroup } from "../workspace/left-out.ts";
-import { packWorkspace } from "../workspace/pack.ts";
-import type { WorkspacePack } from "../workspace/pack.ts";
-import { receiveChanges } from "../workspace/receive.ts";
-import { scanWorkspace } from "../workspace/scan.ts";
-import type { Scan } from "../workspace/scan.ts";
 import type { ExecHandle } from "./exec-handle.ts";
 import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 import type { Machine } from "./machine.ts";
+import type { WorkspaceExchange, WorkspaceFacts } from "./workspace-exchange.ts";
 
 export interface TaskRequest extends Pick<SpawnOptions, "image" | "memoryMib" | "vcpus" | "env"> {
   readonly argv: readonly string[];
@@ -39,7 +33,10 @@ export interface TaskFace {
   readonly onStarted?: (command: ExecHandle) => void;
   /** awaited before more output is read, which is what slows a fast command */
   readonly onOutput: (chunk: OutputChunk) => Promise<void> | void;
-  readonly onEnded?: (end: TaskEnd) => void;
+  /** the command has ended: what is typed from now on is not its */
+  readonly onEnded?: () => void;
+  /** the machine is gone, and with it everything in it that was not taken out */
+  readonly onDestroyed?: (end: TaskEnd) => void;
 }
 
 export interface SpawnFacts {
@@ -50,12 +47,6 @@ export interface SpawnFacts {
   readonly accelerator: string;
   /** why nothing faster runs machines here, when there is a reason */
   readonly reason: string | undefined;
-}
-
-export interface WorkspaceFacts {
-  readonly files: number;
-  readonly bytes: number;
-  readonly leftOut: readonly LeftOutGroup[];
 }
 
 export interface TaskEnd {
@@ -80,26 +71,31 @@ export async function runTask(
   face: TaskFace,
   signal?: AbortSignal,
 ): Promise<TaskResult> {
-  const scanning = scan(request, signal);
-  scanning.catch(() => undefined); // awaited after the machine is there
+  const preparing = prepareExchange(request, signal);
+  preparing.catch(() => undefined); // awaited after the machine is there
   await using machine = await spawn(lumina, request, face, signal);
   const facts = describeSpawn(machine);
   face.onSpawned?.(facts);
-  const sent = await send(machine, await scanning, face, signal);
+  const exchange = await preparing;
+  if (exchange !== undefined) face.onWorkspace?.(await exchange.send(machine, signal));
   const end = await execute(machine, request, face, signal);
-  face.onEnded?.(end);
+  face.onEnded?.();
   // a machine that ignored its limit is not asked for anything more
   const isLost = end.timedOut && end.failure !== undefined;
-  const changeSet = isLost
-    ? undefined
-    : sent && (await receive(lumina, machine, sent, request, signal));
+  const desk = { store: lumina.changes.store, command: request.argv.join(" ") };
+  const changeSet = isLost ? undefined : await exchange?.receive(machine, desk, signal);
+  await machine.stop();
+  face.onDestroyed?.(end);
   return { ...end, spawn: facts, changeSet };
 }
 
-async function scan(request: TaskRequest, signal?: AbortSignal): Promise<Scan | undefined> {
-  if (request.workspace === undefined) return undefined;
-  const { root, include } = request.workspace;
-  return scanWorkspace(root, { include, signal });
+async function prepareExchange(
+  { workspace }: TaskRequest,
+  signal?: AbortSignal,
+): Promise<WorkspaceExchange | undefined> {
+  if (workspace === undefined) return undefined;
+  const { WorkspaceExchange } = await import("./workspace-exchange.ts");
+  return WorkspaceExchange.prepare(workspace, signal);
 }
 
 function spawn(
@@ -116,27 +112,6 @@ function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {
   const failed = canaries.find(({ booted }) => !booted);
   const reason = failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`;
   return { machine: id, kind, ms: Math.round(spawnTimeMs), backend, accelerator, reason };
-}
-
-interface Sent {
-  readonly scan: Scan;
-  readonly pack: WorkspacePack;
-}
-
-async function send(
-  machine: Machine,
-  scanned: Scan | undefined,
-  face: TaskFace,
-  signal?: AbortSignal,
-): Promise<Sent | undefined> {
-  if (scanned === undefined) return undefined;
-  const pack = packWorkspace(scanned, { signal });
-  await machine.files.unpack("/workspace", Readable.from(pack.chunks, { objectMode: false }), {
-    signal,
-  });
-  const leftOut = [...scanned.leftOut, ...pack.lost()];
-  face.onWorkspace?.({ files: scanned.files, bytes: scanned.bytes, leftOut });
-  return { scan: scanned, pack };
 }
 
 async function execute(
@@ -172,23 +147,4 @@ function startFailureCode(error: unknown): number | undefined {
   if (isLuminaGuardError(error, "EXEC_NOT_FOUND")) return 127;
   if (isLuminaGuardError(error, "EXEC_NOT_EXECUTABLE")) return 126;
   return undefined;
-}
-
-async function receive(
-  lumina: LuminaGuard,
-  machine: Machine,
-  { scan, pack }: Sent,
-  request: TaskRequest,
-  signal?: AbortSignal,
-): Promise<ChangeSet | undefined> {
-  await machine.quiesce({ signal });
-  const tar = machine.files.pack("/workspace", { signal });
-  const { set } = await receiveChanges(tar, {
-    baseline: pack.baseline,
-    store: lumina.changes.store,
-    command: request.argv.join(" "),
-    isIgnored: scan.isIgnored,
-    signal,
-  });
-  return set;
 }

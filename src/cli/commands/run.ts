@@ -13,7 +13,6 @@ import type { CliIo } from "../io.ts";
 import { createCollectingFace, printTaskJson } from "../task-json.ts";
 import { createTerminalFace } from "../task-terminal.ts";
 import { watchSignals } from "../signals.ts";
-import { decideChanges } from "../decide-changes.ts";
 import type { Decision } from "../decide-changes.ts";
 
 /** Options as the command line gives them. */
@@ -120,6 +119,7 @@ async function decide(
       say(io, io.style.dim("  no files changed"));
     return { exitCode: exitCodes.done, applied: [], changeSet: undefined };
   }
+  const { decideChanges } = await import("../decide-changes.ts");
   return decideChanges(io, lumina, result.changeSet, { apply, quiet: options.json === true });
 }
 
