@@ -91,6 +91,7 @@ export class BenchContext implements AsyncDisposable {
       runtimeDir,
       searchPath,
       tools: await this.lumina.host.confinement(),
+      tscKhz: this.#tscKhz,
     });
     const spec = resolveVmSpec({ image: toVmImage(this.image), memoryMib: this.memoryMib });
     const greeter = createGreeter();
@@ -127,6 +128,10 @@ export class BenchContext implements AsyncDisposable {
     return this.selection.hypervisor.accelerator as Accelerator;
   }
 
+  get #tscKhz(): number | undefined {
+    return this.selection.canaries.find(({ booted }) => booted)?.tscKhz;
+  }
+
   async #buildFloor(signal: AbortSignal): Promise<FloorOrNote> {
     const { searchPath, runtimeDir } = this.lumina.config;
     const sourcePath = fileURLToPath(new URL("bench/floor-agent.c", packageRoot));
@@ -142,7 +147,7 @@ export class BenchContext implements AsyncDisposable {
       });
       const { path: binary } = await findQemu(architecture, searchPath);
       const accelerator = this.#accelerator;
-      const common = { binary, accelerator, architecture, runtimeDir };
+      const common = { binary, accelerator, architecture, runtimeDir, tscKhz: this.#tscKhz };
       return { floor: new Floor({ ...common, image, folder }), notes: [] };
     } catch (error) {
       signal.throwIfAborted();

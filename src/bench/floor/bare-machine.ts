@@ -24,6 +24,7 @@ export interface BareStart {
   readonly accelerator: Accelerator;
   readonly architecture: Architecture;
   readonly runtimeDir: string;
+  readonly tscKhz?: number | undefined;
   readonly spec: VmSpec;
   readonly ram?: RamFile | undefined;
   /** device state of a frozen machine, which this one becomes */
@@ -61,12 +62,20 @@ export class BareMachine implements AsyncDisposable {
 
   /** Resolves when the wire can be spoken on; the machine may still be booting. */
   static async start(start: BareStart): Promise<BareMachine> {
-    const { accelerator, architecture, spec, ram, state } = start;
+    const { accelerator, architecture, tscKhz, spec, ram, state } = start;
     // the record lets the next start end this machine when this process is killed
     const folder = await createMachineFolder(start.runtimeDir, false);
     const wirePath = `${folder.path}/wire.sock`;
     const incoming = state !== undefined;
-    const args = buildQemuArgs({ spec, accelerator, architecture, wirePath, ram, incoming });
+    const args = buildQemuArgs({
+      spec,
+      accelerator,
+      architecture,
+      tscKhz,
+      wirePath,
+      ram,
+      incoming,
+    });
     const startedAt = performance.now();
     const child = await startChild(start.binary, args, { channels: 2 });
     const recorded = record(child.pid, folder);

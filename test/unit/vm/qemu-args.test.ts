@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { buildQemuArgs } from "../../../src/vm/backends/qemu/qemu-args.ts";
+import { buildQemuArgs, listImageFiles } from "../../../src/vm/backends/qemu/qemu-args.ts";
 import type {
   Accelerator,
   Architecture,
@@ -55,12 +55,12 @@ describe("QEMU's command line", () => {
       -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
       -machine microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on
       -accel tcg,tb-size=64
-      -cpu max
+      -cpu max,-erms,-fsrm
       -m 128M
       -smp 2
       -kernel /k
       -initrd /i
-      -append console=ttyS0 tsc_early_khz=2000000 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+      -append console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
       -chardev stdio,id=console,signal=off
       -serial chardev:console
       -chardev socket,id=control,fd=4
@@ -105,8 +105,8 @@ describe("QEMU's command line", () => {
       "tcg x64
         microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on
         tcg,tb-size=64
-        max
-        console=ttyS0 tsc_early_khz=2000000 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        max,-erms,-fsrm
+        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
         virtio-serial-device
         virtserialport,chardev=wire,name=agent
         virtio-blk-device,drive=layer
@@ -114,7 +114,7 @@ describe("QEMU's command line", () => {
         microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on
         kvm
         host
-        console=ttyS0 tsc_early_khz=2000000 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
         virtio-serial-device
         virtserialport,chardev=wire,name=agent
         virtio-blk-device,drive=layer
@@ -167,6 +167,16 @@ describe("QEMU's command line", () => {
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer"
     `);
+  });
+
+  it("of a clone leaves the kernel out where device state does not remember it", () => {
+    const clone: QemuArgsOptions = { ...base, ram: { path: "/ram", use: "clone" }, incoming: true };
+    expect(buildQemuArgs(clone).join(" ")).not.toMatch(/-kernel|-initrd|-append/);
+    expect(listImageFiles(clone)).toEqual(["/layer"]);
+    expect(listImageFiles(base)).toEqual(["/k", "/i", "/layer"]);
+    const onQ35: QemuArgsOptions = { ...clone, accelerator: "hvf" };
+    expect(buildQemuArgs(onQ35).join(" ")).toMatch(/-kernel .*-initrd .*-append/);
+    expect(listImageFiles(onQ35)).toEqual(["/k", "/i", "/layer"]);
   });
 
   it("opens a memory file as its use says", () => {

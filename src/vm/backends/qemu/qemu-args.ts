@@ -40,6 +40,8 @@ interface Platform {
   readonly bus: "device" | "pci";
   readonly console: string;
   readonly kernelArgs: string;
+  /** loading a kernel leaves nothing in the device state: a restored machine does without the files */
+  readonly forgetsKernel: boolean;
 }
 
 const quiet = "quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent";
@@ -49,15 +51,19 @@ const anyTscKhz = 2_000_000;
 function platformOf({ accelerator, architecture, tscKhz = anyTscKhz }: QemuArgsOptions): Platform {
   if (architecture === "arm64") {
     const cpu = accelerator === "tcg" ? "max" : "host";
-    return { machine: "virt", cpu, bus: "pci", console: "ttyAMA0", kernelArgs: quiet };
+    const base = { console: "ttyAMA0", kernelArgs: quiet, forgetsKernel: false } as const;
+    return { ...base, machine: "virt", cpu, bus: "pci" };
   }
-  const base = { console: "ttyS0", kernelArgs: `tsc_early_khz=${tscKhz} tsc=reliable ${quiet}` };
   if (accelerator === "tcg" || accelerator === "kvm") {
     const machine = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on";
-    return { ...base, machine, cpu: accelerator === "kvm" ? "host" : emulatedCpu, bus: "device" };
+    const cpu = accelerator === "kvm" ? "host" : emulatedCpu;
+    const kernelArgs = `tsc_early_khz=${tscKhz} tsc=reliable ${quiet}`;
+    return { machine, cpu, bus: "device", console: "ttyS0", kernelArgs, forgetsKernel: true };
   }
   const cpu = accelerator === "whpx" ? "Haswell-noTSX" : "host";
-  return { ...base, machine: "q35", cpu, bus: "pci", kernelArgs: quiet };
+  // its option ROM for kernels is memory, which a restored machine has to have as well
+  const base = { console: "ttyS0", kernelArgs: quiet, forgetsKernel: false } as const;
+  return { ...base, machine: "q35", cpu, bus: "pci" };
 }
 
 /** without the fast string moves: the emulator runs them byte by byte, and every copy uses them */
@@ -78,8 +84,7 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
     ...["-machine", `${platform.machine}${backend}`],
     ...["-accel", acceleratorOption(accelerator)],
     ...["-cpu", platform.cpu, "-m", `${spec.memoryMib}M`, "-smp", String(spec.vcpus)],
-    ...["-kernel", spec.image.kernelPath, "-initrd", spec.image.initramfsPath],
-    ...["-append", `console=${platform.console} ${platform.kernelArgs}`],
+    ...kernelArgs(options, platform),
     ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ...["-chardev", `socket,id=control,fd=${qemuFds.control}`],
     ...["-mon", "chardev=control,mode=control"],
@@ -88,6 +93,27 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
     ...["-device", "virtserialport,chardev=wire,name=agent"],
     ...layerArgs(spec.image.layerPath, platform.bus),
     ...(options.incoming ? ["-incoming", "defer"] : []),
+  ];
+}
+
+/** The image's files that this QEMU opens; it needs to see no others. */
+export function listImageFiles(options: QemuArgsOptions): readonly string[] {
+  const { kernelPath, initramfsPath, layerPath } = options.spec.image;
+  const kernel = loadsKernel(options, platformOf(options)) ? [kernelPath, initramfsPath] : [];
+  return layerPath === undefined ? kernel : [...kernel, layerPath];
+}
+
+/** QEMU would read the files again, and keep the kernel in memory of its own for the machine's life. */
+function loadsKernel({ incoming }: QemuArgsOptions, { forgetsKernel }: Platform): boolean {
+  return !(incoming && forgetsKernel);
+}
+
+function kernelArgs(options: QemuArgsOptions, platform: Platform): string[] {
+  if (!loadsKernel(options, platform)) return [];
+  const { spec } = options;
+  return [
+    ...["-kernel", spec.image.kernelPath, "-initrd", spec.image.initramfsPath],
+    ...["-append", `console=${platform.console} ${platform.kernelArgs}`],
   ];
 }
 

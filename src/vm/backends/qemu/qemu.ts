@@ -18,7 +18,7 @@ import type {
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
 import type { VmSpec } from "../../spec.ts";
-import { buildQemuArgs } from "./qemu-args.ts";
+import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
 import type { Accelerator, Architecture, RamFile } from "./qemu-args.ts";
 import { startQemu } from "./qemu-process.ts";
 import type { QemuProcess } from "./qemu-process.ts";
@@ -211,14 +211,14 @@ export class QemuHypervisor implements Hypervisor {
     const binary = await this.#findBinary();
     const folder = await createMachineFolder(runtimeDir, tools.asRoot);
     const wirePath = `${folder.path}/wire.sock`;
-    const { kernelPath, initramfsPath, layerPath } = spec.image;
-    const files = [kernelPath, initramfsPath, ...(layerPath === undefined ? [] : [layerPath])];
+    const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz };
+    const files = listImageFiles(own);
     const ramFiles = ram === undefined ? [] : [ram.path];
     const readOnlyRam = ram?.use === "clone-readonly";
     const vmm = await startQemu(
       {
         binary: binary.path,
-        args: buildQemuArgs({ spec, accelerator, architecture, wirePath, ram, incoming, tscKhz }),
+        args: buildQemuArgs(own),
         spec,
         folder,
         tools,
