@@ -5,7 +5,7 @@ import type { Transition, VmInput, VmState } from "../../../src/vm/lifecycle.ts"
 const inputs: readonly VmInput[] = ["boot", "booted", "stop", "gone"];
 
 /** One row a state, one column an input: the state it moves to, "ignore", or "deny". */
-const rows: readonly (readonly [VmState, ...string[]])[] = [
+const rows: readonly (readonly [VmState, string, string, string, string])[] = [
   ["created", "booting", "deny", "stopped", "deny"],
   ["booting", "ignore", "running", "stopping", "failed"],
   ["running", "ignore", "ignore", "stopping", "failed"],

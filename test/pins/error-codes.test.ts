@@ -1,0 +1,68 @@
+import { expect, it } from "vitest";
+import { LuminaGuardError, errorCodes, isLuminaGuardError, messageOf } from "../../src/errors.ts";
+
+it("the error codes are these", () => {
+  expect(Object.keys(errorCodes)).toEqual([
+    "USAGE",
+    "CONFIG_INVALID",
+    "CANCELLED",
+    "TIMEOUT",
+    "PROCESS_FAILED",
+    "TOOL_MISSING",
+    "HYPERVISOR_UNAVAILABLE",
+    "SPEC_REFUSED",
+    "VM_BOOT_FAILED",
+    "VM_GONE",
+    "VM_STATE",
+    "TEMPLATE_INVALID",
+    "WIRE_BROKEN",
+    "WIRE_LIMIT",
+    "GUEST_REFUSED",
+    "EXEC_NOT_FOUND",
+    "EXEC_NOT_EXECUTABLE",
+    "IMAGE_NOT_FOUND",
+    "IMAGE_INVALID",
+    "IMAGE_BUILD_FAILED",
+    "WORKSPACE_REFUSED",
+    "WORKSPACE_TOO_LARGE",
+    "CHANGES_HOSTILE",
+    "CHANGES_NOT_FOUND",
+    "CHANGES_CONFLICT",
+    "APPLY_FAILED",
+    "HOST_LIMIT",
+  ]);
+});
+
+it("an error keeps its code, hint, details and cause, and nobody changes them", () => {
+  const cause = new Error("why");
+  const details = { path: "/x" };
+  const error = new LuminaGuardError("HOST_LIMIT", "no room", {
+    hint: "make room",
+    details,
+    cause,
+  });
+  details.path = "/y";
+  expect(error).toMatchObject({
+    name: "LuminaGuardError",
+    code: "HOST_LIMIT",
+    message: "no room",
+    hint: "make room",
+    details: { path: "/x" },
+    cause,
+  });
+  expect(Object.isFrozen(error.details)).toBe(true);
+  expect("cause" in new LuminaGuardError("USAGE", "what?")).toBe(false);
+});
+
+it("an error is known by its code, and anything thrown has a message", () => {
+  const error = new LuminaGuardError("USAGE", "what?");
+  expect(isLuminaGuardError(error)).toBe(true);
+  expect(isLuminaGuardError(error, "USAGE")).toBe(true);
+  expect(isLuminaGuardError(error, "TIMEOUT")).toBe(false);
+  expect(isLuminaGuardError(new Error("what?"))).toBe(false);
+  expect([messageOf(error), messageOf("text"), messageOf(undefined)]).toEqual([
+    "what?",
+    "text",
+    "undefined",
+  ]);
+});

@@ -1,0 +1,61 @@
+import { expect, it } from "vitest";
+import * as face from "../../src/index.ts";
+import { readProjectFile } from "../support/repository.ts";
+
+it("the library's values are these", () => {
+  expect(Object.keys(face).sort()).toEqual([
+    "ChangeDesk",
+    "ExecHandle",
+    "LuminaGuard",
+    "LuminaGuardError",
+    "Machine",
+    "ManagedVm",
+    "Pool",
+    "createLuminaGuard",
+    "errorCodes",
+    "isLuminaGuardError",
+    "resolveVmSpec",
+    "runTask",
+  ]);
+});
+
+it("the library's types are these", () => {
+  const source = readProjectFile("src/index.ts");
+  const names = [...source.matchAll(/export type \{([^}]*)\}/g)].flatMap(([, list = ""]) =>
+    list.split(",").map((name) => name.trim()),
+  );
+  expect(names.filter((name) => name !== "").sort()).toEqual([
+    "ApplyChoice",
+    "ApplyResult",
+    "Change",
+    "ChangeSet",
+    "ErrorCode",
+    "ExecOptions",
+    "ExecResult",
+    "Greeter",
+    "Hypervisor",
+    "HypervisorFeatures",
+    "LuminaGuardOptions",
+    "MachineFacts",
+    "MachineFiles",
+    "OutputChunk",
+    "Probe",
+    "SpawnConfig",
+    "SpawnOptions",
+    "TaskFace",
+    "TaskRequest",
+    "TaskResult",
+    "TtySize",
+    "VmExit",
+    "VmImage",
+    "VmInstance",
+    "VmSpec",
+    "VmSpecOptions",
+  ]);
+});
+
+it("the public face is names only", () => {
+  const code = readProjectFile("src/index.ts").replaceAll(/\/\*\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+  const rest = code.replaceAll(/export (type )?\{[^}]*\} from "[^"]+";/g, "").trim();
+  expect(rest).toBe("");
+});

@@ -1,0 +1,145 @@
+/** Tests of the project itself: names, sizes, papers. */
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { listTrackedFiles, readPackageFile, readProjectFile } from "../support/repository.ts";
+
+const files = listTrackedFiles();
+const typescript = files.filter((path) => /^(src|test|scripts)\/.*\.ts$/.test(path));
+const pages = files.filter((path) => path.endsWith(".md"));
+
+describe("files", () => {
+  it("are seen by these tests", () => {
+    expect(typescript.length).toBeGreaterThan(150);
+    expect(pages.length).toBeGreaterThan(5);
+  });
+
+  it("of TypeScript are named in kebab-case", () => {
+    const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.types)?(\.test)?\.ts$/;
+    expect(typescript.filter((path) => !name.test(path.split("/").at(-1) ?? ""))).toEqual([]);
+  });
+
+  it("have no name that says nothing", () => {
+    const empty = /(^|\/)(utils?|helpers?|common|misc|types|constants)(\.ts|\/)/;
+    expect(typescript.filter((path) => empty.test(path))).toEqual([]);
+  });
+
+  it("of TypeScript have 400 lines at most", () => {
+    const long = typescript.filter((path) => readProjectFile(path).split("\n").length > 401);
+    expect(long).toEqual([]);
+  });
+
+  it("name no host that is not named here", () => {
+    const found = files
+      .filter((path) => !/^(LICENSE|package-lock.json|guest\/.*)$/.test(path))
+      .flatMap((path) => [...readProjectFile(path).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)])
+      .map(([, host]) => host);
+    const allowed = [
+      "keepachangelog.com",
+      "mirror.example",
+      "no-color.org",
+      "semver.org",
+      "snapshot.debian.org",
+    ];
+    expect([...new Set(found)].filter((host) => !allowed.includes(host ?? ""))).toEqual([]);
+  });
+
+  it("name no folder of the computer they were written on", () => {
+    const places = [
+      ["/ho", "me/(?!ada|you|u/|user)"],
+      ["/wo", "rk/"],
+      ["/ro", "ot/(?!\\.)"],
+    ];
+    const pattern = new RegExp(`["'\`\\s(](${places.map((parts) => parts.join("")).join("|")})`);
+    const named = files.filter((path) => pattern.test(readProjectFile(path)));
+    expect(named).toEqual([]);
+  });
+});
+
+describe("the changelog", () => {
+  const text = readProjectFile("CHANGELOG.md");
+  const headings = [...text.matchAll(/^(#+) (.*)$/gm)].map(([, level = "", name = ""]) => ({
+    level: level.length,
+    name,
+  }));
+
+  it("has the form of Keep a Changelog", () => {
+    expect(headings[0]).toEqual({ level: 1, name: "Changelog" });
+    expect(headings[1]).toEqual({ level: 2, name: "[Unreleased]" });
+    const versions = headings.filter(({ level }) => level === 2).slice(1);
+    for (const { name } of versions) expect(name).toMatch(/^\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d$/);
+    const kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+    const sections = headings.filter(({ level }) => level > 2);
+    expect(sections.filter(({ level, name }) => level !== 3 || !kinds.includes(name))).toEqual([]);
+  });
+
+  it("has something to say in each section", () => {
+    const sections = text.split(/^### .*$/m).slice(1);
+    expect(sections.filter((section) => !/^- \S/m.test(section))).toEqual([]);
+  });
+});
+
+describe("package.json", () => {
+  const pack = readPackageFile();
+
+  it("pins every package exactly", () => {
+    const all = Object.entries({ ...pack.dependencies, ...pack.devDependencies });
+    expect(all.length).toBeGreaterThan(15);
+    expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  });
+
+  it("asks for Node 20.19 or later", () => {
+    expect(pack.engines).toEqual({ node: ">=20.19" });
+  });
+
+  it("locks what it pins", () => {
+    const lock = JSON.parse(readProjectFile("package-lock.json")) as {
+      packages: Record<string, PackageLockEntry>;
+    };
+    expect(lock.packages[""]?.dependencies).toEqual(pack.dependencies);
+    expect(lock.packages[""]?.devDependencies).toEqual(pack.devDependencies);
+    const unverified = Object.entries(lock.packages).filter(
+      ([path, entry]) => path !== "" && entry.integrity === undefined,
+    );
+    expect(unverified).toEqual([]);
+  });
+
+  it("runs no script of a package that is installed", () => {
+    const lock = readProjectFile("package-lock.json");
+    expect(lock.match(/"hasInstallScript": true/g) ?? []).toEqual([]);
+  });
+});
+
+interface PackageLockEntry {
+  readonly dependencies?: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly integrity?: string;
+}
+
+describe("licences", () => {
+  it("ours is Apache 2.0, to the letter", () => {
+    expect(readPackageFile().license).toBe("Apache-2.0");
+    const digest = createHash("sha256").update(readProjectFile("LICENSE")).digest("hex");
+    expect(digest).toBe("cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30");
+    expect(readPackageFile().files).toContain("LICENSE");
+  });
+
+  it("those of what we ship with are permissive", () => {
+    const found = Object.keys(readPackageFile().dependencies).map(
+      (name) => `${name} ${readPackageFile(`node_modules/${name}/package.json`).license}`,
+    );
+    expect(found).toEqual([
+      "commander MIT",
+      "diff BSD-3-Clause",
+      "ignore MIT",
+      "picomatch MIT",
+      "tar-stream MIT",
+      "valibot MIT",
+    ]);
+  });
+
+  it("DEPENDENCIES.md has a reason for each package we ship with, and for no other", () => {
+    const rows = [...readProjectFile("DEPENDENCIES.md").matchAll(/^\| ([a-z@][a-z@/-]*) +\| \S/gm)];
+    const named = rows.map(([, name]) => name).filter((name) => name !== "package");
+    expect(named).toEqual(Object.keys(readPackageFile().dependencies));
+  });
+});
