@@ -61,7 +61,9 @@ async function applyChoice(
     const { applied, remaining } = await lumina.changes.apply(set.id, choice);
     if (!quiet) say(io, `  applied   ${applied.length} of ${set.changes.length}`);
     if (remaining === undefined) return { exitCode: exitCodes.done, applied, changeSet: undefined };
-    return { ...kept(io, remaining, quiet, exitCodes.kept), applied };
+    // a person who went file by file has answered for each
+    const exitCode = choice.kind === "paths" ? exitCodes.done : exitCodes.kept;
+    return { ...kept(io, remaining, quiet, exitCode), applied };
   } catch (error) {
     if (!isLuminaGuardError(error, "CHANGES_CONFLICT")) throw error;
     if (!quiet) say(io, `${io.style.red("  conflict ")} ${error.message}`);

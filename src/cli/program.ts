@@ -9,6 +9,13 @@ import type { CliIo } from "./io.ts";
 import { reportError } from "./report-error.ts";
 import { describeCommands } from "./describe-commands.ts";
 
+const firstExamples = `
+Examples:
+  # the tests of this folder, in a machine; nothing is written back unasked
+  luminaguard run -- make test
+  # can machines run here, and if not, what to do
+  luminaguard doctor`;
+
 /** Runs one command line; gives the exit code, and never throws. */
 export async function runProgram(
   argv: readonly string[],
@@ -33,6 +40,7 @@ export async function runProgram(
       writeErr: () => undefined, // told below, in our own words
       getOutHelpWidth: () => Math.min(io.columns, 100),
     });
+  program.addHelpText("after", firstExamples);
   describeCommands(program, io, (code) => {
     exitCode = code;
   });

@@ -184,7 +184,7 @@ async function runCanary(options: SelectOptions, accelerator: Accelerator): Prom
 
 /** QEMU says which program and option speak before it says what is wrong. */
 function shorten(message: string): string {
-  return message.replace(/^.*: -accel \w+: /, "");
+  return message.replace(/^.*: -accel \w+: (failed to initialize \w+: )?/, "");
 }
 
 /** What a verdict depends on: another kernel, QEMU, guest or processor is another host. */

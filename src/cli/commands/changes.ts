@@ -30,9 +30,10 @@ export async function changesLs(io: CliIo, { json }: JsonOption): Promise<number
   if (sets.length === 0) say(io, "no change sets are kept");
   for (const { id, root, command, createdAt, changes } of sets) {
     const when = createdAt.slice(0, 16).replace("T", " ");
-    io.stdout.write(
-      `${id}  ${when}  ${changes.length} files  ${escapeText(root)}  ${escapeText(command)}\n`,
-    );
+    const count = `${changes.length} ${changes.length === 1 ? "file" : "files"}`;
+    const line = `${id}  ${when}  ${count}  ${escapeText(root)}  ${escapeText(command)}`;
+    const isCut = io.stdout.isTTY && line.length > io.columns;
+    io.stdout.write(`${isCut ? `${line.slice(0, io.columns - 1)}…` : line}\n`);
   }
   return exitCodes.done;
 }
