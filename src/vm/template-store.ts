@@ -12,13 +12,17 @@
  * clone: a write through a machine's descriptor moves the change time, which no one can set back.
  * Its whole hash takes about a second per GiB, so it is taken off the path.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { LuminaGuardError } from "../errors.ts";
 import { startDetached } from "../process/child.ts";
+import { ownedName, removeAbandoned } from "../process/owned-name.ts";
+
+const draftPrefix = ".draft-";
+const droppedPrefix = ".dropped-";
 
 const schema = v.object({
   version: v.literal(1),
@@ -84,7 +88,7 @@ export class TemplateStore {
   }
 
   async draft(key: string): Promise<TemplateDraft> {
-    const folder = join(this.#folder, `.draft-${process.pid}-${randomBytes(4).toString("hex")}`);
+    const folder = join(this.#folder, ownedName(draftPrefix));
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const ramPath = join(folder, "ram");
     return {
@@ -123,9 +127,14 @@ export class TemplateStore {
   }
 
   async drop(key: string): Promise<void> {
-    const away = join(this.#folder, `.dropped-${process.pid}-${randomBytes(4).toString("hex")}`);
+    const away = join(this.#folder, ownedName(droppedPrefix));
     await rename(join(this.#folder, key), away).catch(() => undefined); // another process was first
     await rm(away, { recursive: true, force: true });
+  }
+
+  /** Removes what killed processes left half made or half removed. */
+  clear(): Promise<void> {
+    return removeAbandoned(this.#folder, [draftPrefix, droppedPrefix]);
   }
 
   /** Every template, the one made longest ago first. */

@@ -2,19 +2,21 @@
  * Change sets that wait to be applied. Each is a folder with its blobs, made under a working name and
  * published by one rename; kept for a while, bounded in number and size, the oldest dropped first.
  *
- *   <state>/changes/7K2M/set.json            <state>/changes/.draft-<pid>-<random>/
+ *   <state>/changes/7K2M/set.json            <state>/changes/.draft-<process>/
  *   <state>/changes/7K2M/blobs/<sha256>
  */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import { LuminaGuardError } from "../errors.ts";
+import { ownedName, removeAbandoned } from "../process/owned-name.ts";
 import { BlobFolder } from "./blob-folder.ts";
 import { parseChangeSet } from "./change-set-schema.ts";
 import type { ChangeSet, ChangeSetDraft } from "./change-set.ts";
 import { errnoOf, toHostError } from "./host-failure.ts";
-import { isProcessGone } from "./process-gone.ts";
+
+const draftPrefix = ".draft-";
 
 export interface ChangeStoreOptions {
   /** now in `ms` since 1970 @default Date.now */
@@ -60,8 +62,7 @@ export class ChangeStore {
 
   async draft(call: StoreCall = {}): Promise<ChangeDraft> {
     call.signal?.throwIfAborted();
-    const name = `.draft-${process.pid}-${randomBytes(6).toString("hex")}`;
-    const folder = join(this.folder, name);
+    const folder = join(this.folder, ownedName(draftPrefix));
     await onHost(mkdir(join(folder, "blobs"), { recursive: true, mode: 0o700 }));
     return {
       blobs: new BlobFolder(join(folder, "blobs")),
@@ -125,9 +126,14 @@ export class ChangeStore {
   async remove(id: string, call: StoreCall = {}): Promise<void> {
     call.signal?.throwIfAborted();
     const name = normaliseId(id);
-    const gone = join(this.folder, `.draft-${process.pid}-${randomBytes(6).toString("hex")}`);
+    const gone = join(this.folder, ownedName(draftPrefix));
     if (!(await renameToFree(join(this.folder, name), gone))) throw notFound(id);
     await rm(gone, { recursive: true, force: true });
+  }
+
+  /** Drops what killed processes left half made. */
+  clearDrafts(): Promise<void> {
+    return removeAbandoned(this.folder, [draftPrefix]);
   }
 
   /** Drops what has expired, what is over the bounds and what a killed process left half made. */
@@ -137,12 +143,7 @@ export class ChangeStore {
   }
 
   async #prune(spared?: string): Promise<void> {
-    for (const name of await this.#names()) {
-      const pid = /^\.draft-(\d+)-/.exec(name)?.[1];
-      if (pid !== undefined && (await isProcessGone(Number(pid)))) {
-        await rm(join(this.folder, name), { recursive: true, force: true });
-      }
-    }
+    await this.clearDrafts();
     const kept: { set: ChangeSet; bytes: number }[] = [];
     for (const id of await this.#ids()) {
       const set = await this.#read(id);

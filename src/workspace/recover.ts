@@ -44,6 +44,7 @@ export async function recoverApplies(
       if (recovery !== undefined) done.push(recovery);
     }
     await clearLocks(stateDir);
+    await options.store.clearDrafts();
   } catch (error) {
     throw toHostError(error, "half-done changes could not be looked at");
   }
