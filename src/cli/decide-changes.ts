@@ -2,6 +2,7 @@
  * What becomes of a change set: applied by a rule, asked about on a card, or kept. Nobody to ask means
  * no; what was not applied is kept, and the command that brings it back is printed.
  */
+import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import type { ApplyChoice, ChangeSet } from "../runtime/values.ts";
@@ -66,7 +67,7 @@ async function applyChoice(
     return { ...kept(io, remaining, quiet, exitCode), applied };
   } catch (error) {
     if (!isLuminaGuardError(error, "CHANGES_CONFLICT")) throw error;
-    if (!quiet) say(io, `${io.style.red("  conflict ")} ${error.message}`);
+    if (!quiet) say(io, `${io.style.red("  conflict ")} ${escapeText(error.message)}`);
     return kept(io, set, quiet, exitCodes.conflict);
   }
 }

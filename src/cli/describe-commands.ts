@@ -56,15 +56,10 @@ function machineOptions(command: Command): Command {
     .option("--image <name>", "image of the machine")
     .option("--memory <MiB>", "memory of the machine", wholeNumber)
     .option("--cpus <n>", "virtual processors", wholeNumber)
-    .option(
-      "--env <K[=V]>",
-      "a variable for the command; without =V this shell's value",
-      collect,
-      [],
-    )
+    .option("--env <K[=V]>", "a variable for the command; without =V this shell's value", collect)
     .option("--timeout <s>", "end the command after this many seconds (exit 124)", wholeNumber)
     .option("--workdir <dir>", "folder in the machine", "/workspace")
-    .option("--include <glob>", "send files that are left out by default", collect, [])
+    .option("--include <glob>", "send files that are left out by default", collect)
     .option("--no-workspace", "send nothing and take nothing out")
     .option("--tty", "give the command a terminal");
 }
@@ -86,7 +81,7 @@ function describeImages(program: Command, io: CliIo, done: Done): void {
     .command("build")
     .description("build an image from Debian packages")
     .argument("<name>", 'name of the image; "base" has only a shell')
-    .option("--packages <list>", "Debian packages, separated by commas", commaList, [])
+    .option("--packages <list>", "Debian packages, separated by commas", commaList)
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -219,7 +214,7 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError("It must be a whole number.");
 }
 
-function collect(value: string, earlier: readonly string[]): string[] {
+function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
 

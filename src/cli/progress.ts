@@ -1,4 +1,5 @@
 /** One line that says what is being waited for, on a terminal only, and gone when it is over. */
+import { escapeText } from "../base/escape-text.ts";
 import type { SpawnOptions } from "../runtime/luminaguard.ts";
 import type { CliIo } from "./io.ts";
 
@@ -28,7 +29,10 @@ export function createProgress(io: CliIo): Progress {
   return {
     show: (phase) => {
       if (!io.isInteractive) return;
-      text = typeof phase === "string" ? words[phase] : `building the image: ${phase.detail}`;
+      text =
+        typeof phase === "string"
+          ? words[phase]
+          : `building the image: ${escapeText(phase.detail)}`;
       if (shown) draw();
       else timer ??= setTimeout(draw, quietMs);
     },

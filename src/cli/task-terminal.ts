@@ -1,5 +1,6 @@
 /** A task as a person at a terminal sees it, or a pipe gets it. */
 import { Socket } from "node:net";
+import { escapeText } from "../base/escape-text.ts";
 import { ColourOnlyFilter } from "../tui/colour-only.ts";
 import type { ExecHandle } from "../runtime/exec-handle.ts";
 import type { SpawnFacts, TaskEnd, TaskFace } from "../runtime/run-task.ts";
@@ -96,7 +97,7 @@ function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
 
 function describeMachine({ kind, ms, backend, accelerator, reason }: SpawnFacts): string {
   const how = kind === "clone" ? "cloned" : "booted";
-  const why = reason === undefined ? "" : ` (${reason})`;
+  const why = reason === undefined ? "" : ` (${escapeText(reason)})`;
   return `${how} in ${seconds(ms)} · ${backend}/${accelerator}${why} · no network`;
 }
 

@@ -20,10 +20,8 @@ const letters = { added: "A", modified: "M", deleted: "D", mode: "P", replaced: 
 export function renderChangeCard(set: ChangeSet, options: CardOptions): string {
   const { columns, style, rowsMax = 200 } = options;
   const shown = set.changes.slice(0, rowsMax);
-  const pathColumns = Math.min(
-    columns - 30,
-    Math.max(16, ...shown.map(({ path }) => escapeText(path).length)),
-  );
+  const longest = shown.reduce((most, { path }) => Math.max(most, escapeText(path).length), 16);
+  const pathColumns = Math.min(columns - 30, longest);
   const rows = shown.map((change) => renderRow(change, pathColumns, style));
   const rest = set.changes.length - shown.length;
   return [

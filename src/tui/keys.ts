@@ -32,13 +32,18 @@ export function openKeyboard(path = "/dev/tty"): Keyboard | undefined {
   }
   const openedAt = performance.now();
   let waiting: ((key: string | undefined) => void) | undefined;
+  let isGone = false;
+  const onGone = (): void => {
+    isGone = true;
+    waiting?.(undefined);
+  };
   terminal.on("data", (data: Buffer) => {
     if (performance.now() - openedAt >= settleMs) waiting?.(data.toString("latin1"));
   });
-  terminal.on("error", () => waiting?.(undefined));
-  terminal.on("close", () => waiting?.(undefined));
+  terminal.on("error", onGone).on("close", onGone);
   return {
     next: (timeoutMs, signal) => {
+      if (isGone || signal?.aborted === true) return Promise.resolve(undefined);
       return new Promise((resolve) => {
         const finish = (key: string | undefined): void => {
           clearTimeout(timer);

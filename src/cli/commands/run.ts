@@ -1,4 +1,5 @@
 /** `luminaguard run`: everything above the rule goes to stderr, the command's own output to stdout. */
+import { escapeText } from "../../base/escape-text.ts";
 import { loadVariable } from "../../config/io-settings.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
@@ -56,8 +57,9 @@ export async function run(
   }
   terminal.release();
   if (result.failure !== undefined) await sayFailure(io, lumina, result, argv, options);
-  const decision = await decide(io, lumina, result, apply, options);
+  const decision = await decide(io, lumina, result, apply, options, signals.signal);
   if (collected !== undefined) printTaskJson(io, result, decision, collected);
+  if (signals.exitCode !== undefined) return signals.exitCode;
   return result.exitCode === 0 ? decision.exitCode : result.exitCode;
 }
 
@@ -113,6 +115,7 @@ async function decide(
   result: TaskResult,
   apply: ApplyWord,
   options: RunOptions,
+  signal: AbortSignal,
 ): Promise<Decision> {
   if (result.changeSet === undefined) {
     if (options.json !== true && options.workspace !== false)
@@ -120,7 +123,8 @@ async function decide(
     return { exitCode: exitCodes.done, applied: [], changeSet: undefined };
   }
   const { decideChanges } = await import("../decide-changes.ts");
-  return decideChanges(io, lumina, result.changeSet, { apply, quiet: options.json === true });
+  const quiet = options.json === true;
+  return decideChanges(io, lumina, result.changeSet, { apply, quiet, signal });
 }
 
 async function sayFailure(
@@ -131,7 +135,7 @@ async function sayFailure(
   options: RunOptions,
 ): Promise<void> {
   if (options.json === true) return;
-  say(io, `${io.style.red("luminaguard:")} ${failure}`);
+  say(io, `${io.style.red("luminaguard:")} ${escapeText(failure)}`);
   if (exitCode !== exitCodes.notFound) return;
   const hint = await lumina.hintForCommand(command, options.image);
   if (hint !== undefined) say(io, `  ${hint}`);
