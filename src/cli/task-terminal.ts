@@ -10,6 +10,8 @@ import type { CliIo } from "./io.ts";
 import { createProgress } from "./progress.ts";
 import type { Signals } from "./signals.ts";
 
+const indent = "  machine   ";
+
 export interface TerminalFace extends Disposable {
   readonly face: TaskFace;
   /** gives the keyboard back; what is typed from now on is not the command's */
@@ -33,7 +35,7 @@ export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOpti
     onPhase: progress.show,
     onSpawned: (facts) => {
       progress.clear();
-      say(io, `  machine   ${describeMachine(facts)}`);
+      say(io, `${indent}${describeMachine(facts, io.columns)}`);
     },
     onWorkspace: (facts) =>
       say(io, `  workspace ${renderWorkspaceLine(facts, { width: io.columns * 2 })}`),
@@ -95,10 +97,13 @@ function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
   };
 }
 
-function describeMachine({ kind, ms, backend, accelerator, reason }: SpawnFacts): string {
-  const how = kind === "clone" ? "cloned" : "booted";
-  const why = reason === undefined ? "" : ` (${escapeText(reason)})`;
-  return `${how} in ${seconds(ms)} · ${backend}/${accelerator}${why} · no network`;
+function describeMachine(facts: SpawnFacts, columns: number): string {
+  const { kind, ms, backend, accelerator, reason } = facts;
+  const how = `${kind === "clone" ? "cloned" : "booted"} in ${seconds(ms)} · ${backend}/${accelerator}`;
+  const line = `${how}${reason === undefined ? "" : ` (${reason})`} · no network`;
+  return line.length + indent.length <= columns
+    ? line
+    : `${how} (see luminaguard doctor) · no network`;
 }
 
 function describeEnd({ exitCode, timedOut, durationMs }: TaskEnd): string {

@@ -103,8 +103,12 @@ async function findMachines(
 function describeCanary({ accelerator, booted, reason, durationMs }: CanaryResult): Finding {
   const took = `${(durationMs / 1000).toFixed(1)} s`;
   if (!booted) {
-    const detail = `canary gave up after ${took}; see docs/platforms.md#${accelerator}`;
-    return finding(accelerator, reason, "not usable", { detail, isPart: true });
+    const fix = `canary gave up after ${took}; see docs/platforms.md#${accelerator}`;
+    return finding(accelerator, "boots no machine", "not usable", {
+      detail: reason,
+      fix,
+      isPart: true,
+    });
   }
   const detail =
     accelerator === "tcg"

@@ -3,6 +3,7 @@
  * machine is then a copy-on-write clone of it; without, each machine boots.
  */
 import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { chmod, truncate, writeFile } from "node:fs/promises";
 import { withDeadline } from "../../../base/deadline.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
@@ -42,6 +43,8 @@ export interface QemuHypervisorOptions {
   readonly tscKhz?: number | undefined;
 }
 
+/** time between a hypervisor's last sign and its end, in `ms` */
+const dyingMs = 1_000;
 /** from here on a memory file can be mapped without opening it for writing */
 const readOnlyRamVersion = "8.2.0";
 
@@ -251,7 +254,13 @@ export class QemuHypervisor implements Hypervisor {
       );
     });
     try {
-      const work = Promise.race([step(scope), death]);
+      // a dying hypervisor closes the wire first; why it died says more
+      const stepped = step(scope).catch(async (error: unknown) => {
+        if (isLuminaGuardError(error, "WIRE_BROKEN"))
+          await Promise.race([death, setTimeout(dyingMs)]);
+        throw error;
+      });
+      const work = Promise.race([stepped, death]);
       await withDeadline(work, {
         timeoutMs: spec.bootTimeoutMs,
         what: "booting the machine",
