@@ -11,7 +11,17 @@ const noExit = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/", "coverage/", "node_modules/", "guest/", "test/fixtures/", ".cache/"] },
+  {
+    ignores: [
+      "dist/",
+      "coverage/",
+      "node_modules/",
+      "guest/",
+      "test/fixtures/",
+      "examples/",
+      ".cache/",
+    ],
+  },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -100,7 +100,7 @@ function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
 function describeMachine(facts: SpawnFacts, columns: number): string {
   const { kind, ms, backend, accelerator, reason } = facts;
   const how = `${kind === "clone" ? "cloned" : "booted"} in ${seconds(ms)} · ${backend}/${accelerator}`;
-  const line = `${how}${reason === undefined ? "" : ` (${reason})`} · no network`;
+  const line = `${how}${reason === undefined ? "" : ` (${escapeText(reason)})`} · no network`;
   return line.length + indent.length <= columns
     ? line
     : `${how} (see luminaguard doctor) · no network`;
