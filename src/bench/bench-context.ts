@@ -2,12 +2,10 @@
  * What all measurements share: this host's hypervisor, the image, machines with and without our part,
  * and a folder that goes when the benchmark ends. The floor is built on first use, and may be missing.
  */
-import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
-import { identifyProcess } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createGreeter } from "../runtime/greeter.ts";
 import { toVmImage } from "../runtime/ground.ts";
@@ -19,6 +17,8 @@ import { QemuHypervisor } from "../vm/backends/qemu/qemu.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
 import type { Selection } from "../vm/select.ts";
 import { resolveVmSpec } from "../vm/spec.ts";
+import { TemplateStore } from "../vm/template-store.ts";
+import type { TemplateDraft } from "../vm/template-store.ts";
 import { Floor } from "./floor/floor.ts";
 import { buildFloorImage } from "./floor/floor-image.ts";
 
@@ -37,13 +37,13 @@ export interface FloorOrNote {
 
 const packageRoot = new URL("../../", import.meta.url);
 const baseImage = "base";
-const folderName = /^bench-(\d+)$/;
+const architecture: Architecture = process.arch === "arm64" ? "arm64" : "x64";
 
 export class BenchContext implements AsyncDisposable {
   readonly lumina: LuminaGuard;
   readonly image: Image;
   readonly selection: Selection;
-  readonly #folder: string;
+  readonly #draft: TemplateDraft;
   readonly #env: Readonly<Record<string, string>>;
   readonly #kept = new Map<string, Promise<unknown>>();
 
@@ -51,25 +51,23 @@ export class BenchContext implements AsyncDisposable {
     { lumina, env }: BenchContextOptions,
     image: Image,
     selection: Selection,
-    folder: string,
+    draft: TemplateDraft,
   ) {
     this.lumina = lumina;
     this.image = image;
     this.selection = selection;
-    this.#folder = folder;
+    this.#draft = draft;
     this.#env = env;
   }
 
-  /** Finds the hypervisor, builds the base image when it is missing, and makes its template. */
+  /** Finds the hypervisor, and builds the base image when it is missing. */
   static async open(options: BenchContextOptions): Promise<BenchContext> {
     const { lumina, signal, onPhase } = options;
     const image = await lumina.host.openImage(baseImage, { signal, onPhase });
     const selection = await lumina.host.select(image, { signal });
-    const { cacheDir } = lumina.config;
-    await removeLeftovers(cacheDir);
-    const folder = join(cacheDir, `bench-${process.pid}`);
-    await mkdir(folder, { mode: 0o700 });
-    return new BenchContext(options, image, selection, folder);
+    // where templates are, so that the floor's memory is on the same disk and goes as theirs does
+    const draft = await new TemplateStore(join(lumina.config.cacheDir, "templates")).draft("bench");
+    return new BenchContext(options, image, selection, draft);
   }
 
   /** memory of a machine where a measurement says nothing else, in `MiB` */
@@ -121,7 +119,7 @@ export class BenchContext implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#draft.discard();
   }
 
   get #accelerator(): Accelerator {
@@ -135,7 +133,7 @@ export class BenchContext implements AsyncDisposable {
   async #buildFloor(signal: AbortSignal): Promise<FloorOrNote> {
     const { searchPath, runtimeDir } = this.lumina.config;
     const sourcePath = fileURLToPath(new URL("bench/floor-agent.c", packageRoot));
-    const folder = this.#folder;
+    const { folder } = this.#draft;
     try {
       const env = this.#env;
       const image = await buildFloorImage({
@@ -155,16 +153,5 @@ export class BenchContext implements AsyncDisposable {
       const why = noCompiler ? "no C compiler" : messageOf(error);
       return { floor: undefined, notes: [`floor not measured: ${why}`] };
     }
-  }
-}
-
-const architecture: Architecture = process.arch === "arm64" ? "arm64" : "x64";
-
-/** Folders of benchmarks whose process was killed. */
-async function removeLeftovers(cacheDir: string): Promise<void> {
-  for (const name of await readdir(cacheDir).catch(() => [])) {
-    const pid = folderName.exec(name)?.[1];
-    if (pid === undefined || (await identifyProcess(Number(pid))) !== undefined) continue;
-    await rm(join(cacheDir, name), { recursive: true, force: true });
   }
 }

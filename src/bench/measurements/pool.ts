@@ -1,6 +1,7 @@
 /** Machines made ahead: what a claim costs, and when its machine has printed something. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BenchContext } from "../bench-context.ts";
+import { LuminaGuardError } from "../../errors.ts";
 import { firstOutput } from "../first-output.ts";
 import type { BareMachine } from "../floor/bare-machine.ts";
 import { interleave, timed } from "../interleave.ts";
@@ -10,6 +11,7 @@ import type { Pool } from "../../vm/pool.ts";
 
 const poolSize = 2;
 const lookAgainMs = 5;
+const fillTimeoutMs = 60_000;
 
 export const poolClaim: Measurement = {
   name: "pool-claim",
@@ -84,5 +86,9 @@ async function withPool(
 }
 
 async function untilFull(pool: Pool<Machine>, signal: AbortSignal): Promise<void> {
-  while (pool.ready < poolSize) await sleep(lookAgainMs, undefined, { signal });
+  const endsAt = performance.now() + fillTimeoutMs;
+  while (pool.ready < poolSize) {
+    if (performance.now() > endsAt) throw new LuminaGuardError("TIMEOUT", "the pool stays empty");
+    await sleep(lookAgainMs, undefined, { signal });
+  }
 }
