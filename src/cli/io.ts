@@ -13,6 +13,8 @@ export interface CliIo {
   readonly columns: number;
   /** a person may be watching stderr */
   readonly isInteractive: boolean;
+  /** aborted when the program is to end without waiting for whoever reads its output */
+  readonly hurry: AbortController;
 }
 
 export interface IoSettings {
@@ -31,6 +33,7 @@ export function createIo({ plain }: IoSettings): CliIo {
     style: createStyle(stderr.isTTY && !plain),
     columns: Math.max(40, stderr.isTTY ? stderr.columns : 80),
     isInteractive: stderr.isTTY,
+    hurry: new AbortController(),
   };
 }
 
@@ -44,6 +47,14 @@ export function write(stream: Writable, data: Uint8Array | string): Promise<void
     };
     stream.on("drain", done).on("close", done).on("error", done);
   });
+}
+
+/** Resolves when what was written is out: a pipe takes it later. */
+export async function flush({ stdout, stderr, hurry }: CliIo): Promise<void> {
+  const streams = hurry.signal.aborted ? [] : [stdout, stderr];
+  await Promise.all(
+    streams.map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve()))),
+  );
 }
 
 export function say(io: CliIo, line: string): void {

@@ -5,19 +5,15 @@ import { exitCodes } from "./exit-codes.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    process.stdout.write(`${readVersion()}\n`);
+    await new Promise((resolve) => process.stdout.write(`${readVersion()}\n`, resolve));
     return exitCodes.done;
   }
-  const { createIo } = await import("./io.ts");
+  const { createIo, flush } = await import("./io.ts");
   const { runProgram } = await import("./program.ts");
-  return runProgram(argv, createIo(loadIoSettings()), readVersion());
+  const io = createIo(loadIoSettings());
+  const exitCode = await runProgram(argv, io, readVersion());
+  await flush(io);
+  return exitCode;
 }
 
-const exitCode = await main(process.argv.slice(2));
-// what was written must be out before the process ends: a pipe takes it later
-await Promise.all(
-  [process.stdout, process.stderr].map(
-    (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
-  ),
-);
-process.exit(exitCode);
+process.exit(await main(process.argv.slice(2)));

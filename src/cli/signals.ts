@@ -25,6 +25,10 @@ export function watchSignals(io: CliIo): Signals {
   const end = (name: keyof typeof numbers): void => {
     exitCode ??= 128 + numbers[name];
     over.abort(new LuminaGuardError("CANCELLED", `ended by ${name}`));
+    if (!io.stdout.writableNeedDrain && !io.stderr.writableNeedDrain) return;
+    // a reader that does not read must not hold up the end
+    io.hurry.abort();
+    for (const stream of [io.stdout, io.stderr]) stream.destroy();
   };
   const onInterrupt = (): void => {
     interrupts += 1;
