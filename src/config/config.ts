@@ -4,7 +4,7 @@
  * the nearest known name.
  */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { nearestNames } from "../base/nearest.ts";
 import { LuminaGuardError, messageOf } from "../errors.ts";
@@ -68,10 +68,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The frozen config of this process. Raises CONFIG_INVALID. */
 export function loadConfig(environment: Environment = process.env): LoadedConfig {
-  const homeDir = environment["HOME"] ?? homedir();
+  // an empty variable is one that is not set
+  const homeDir = environment["HOME"] || userInfo().homedir;
   const folders = resolveFolders(environment, process.platform, process.getuid?.(), homeDir);
   const settings = describeSettings(folders, homeDir, environment["PATH"] ?? "");
-  const path = environment["LUMINAGUARD_CONFIG"] ?? join(folders.config, "config.json");
+  const path = environment["LUMINAGUARD_CONFIG"] || join(folders.config, "config.json");
   const file = readConfigFile(path, settings);
   const entries = (Object.entries(settings) as [Key, Setting][]).map(
     ([key, setting]): ConfigEntry => {

@@ -223,7 +223,8 @@ function explainApt(
 }
 
 function explainFetch(error: unknown): unknown {
-  if (!isLuminaGuardError(error, "PROCESS_FAILED")) return error;
+  const isFailure = isLuminaGuardError(error, "PROCESS_FAILED");
+  if (!isFailure && !isLuminaGuardError(error, "TIMEOUT")) return error;
   const stale = /\b404\b|not found/i.test(messageOf(error));
   return new LuminaGuardError(
     "IMAGE_BUILD_FAILED",

@@ -86,8 +86,8 @@ async function goVersion(
     });
     return /^go version (go\S+)/.exec(stdout.toString("utf8"))?.[1];
   } catch (error) {
-    const code = error instanceof LuminaGuardError ? error.code : undefined;
-    if (code === "TOOL_MISSING" || code === "PROCESS_FAILED") return undefined;
+    const code = error instanceof LuminaGuardError ? error.code : "USAGE";
+    if (["TOOL_MISSING", "PROCESS_FAILED", "TIMEOUT"].includes(code)) return undefined;
     throw error;
   }
 }

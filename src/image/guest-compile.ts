@@ -45,7 +45,8 @@ export async function compileGuest(job: CompileJob): Promise<BuiltGuest> {
   ];
   const options = { cwd, env, timeoutMs: buildTimeoutMs };
   await tools.run(go.program, args, options).catch((error: unknown) => {
-    if (!(error instanceof LuminaGuardError) || error.code !== "PROCESS_FAILED") throw error;
+    const isFailure = error instanceof LuminaGuardError;
+    if (!isFailure || (error.code !== "PROCESS_FAILED" && error.code !== "TIMEOUT")) throw error;
     throw new LuminaGuardError(
       "IMAGE_BUILD_FAILED",
       `the guest agent could not be built: ${error.message}`,

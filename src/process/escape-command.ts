@@ -9,6 +9,9 @@ function escapeArgument(argument: string): string {
   const escaped = argument
     .replaceAll("\\", "\\\\")
     .replaceAll("'", "\\'")
-    .replaceAll(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    // byte by byte: what a shell makes of a code point depends on its locale
+    .replaceAll(/\p{Cc}/gu, (control) =>
+      Buffer.from(control).toString("hex").replaceAll(/../g, "\\x$&"),
+    );
   return `$'${escaped}'`;
 }

@@ -6,6 +6,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
+import { createDeferred } from "../base/deferred.ts";
+import type { Deferred } from "../base/deferred.ts";
 import { LuminaGuardError } from "../errors.ts";
 import { escapeCommand } from "./escape-command.ts";
 import { createTail } from "./tail.ts";
@@ -60,10 +62,9 @@ export async function runProgram(
   started.stdout.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= outputBytesMax) chunks.push(chunk);
-    else started.child.kill("SIGKILL");
+    else started.giveUp(failure(file, args, `printed over ${outputBytesMax} bytes`, ""));
   });
   const { exitCode, stderr } = await started.ended;
-  if (bytes > outputBytesMax) throw failure(file, args, `printed over ${outputBytesMax} bytes`, "");
   if (exitCode !== 0 && options.allowFailure !== true) {
     throw failure(file, args, `ended with exit code ${exitCode}`, stderr);
   }
@@ -85,8 +86,9 @@ export function streamProgram(
 }
 
 interface Started {
-  readonly child: ChildProcess;
   readonly stdout: Readable;
+  /** ends the program and every wait for it */
+  readonly giveUp: (reason: unknown) => void;
   readonly ended: Promise<{ exitCode: number; stderr: string }>;
 }
 
@@ -97,9 +99,6 @@ function start(file: string, args: readonly string[], options: RunProgramOptions
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...env },
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-    signal,
-    killSignal: "SIGKILL",
-    timeout: timeoutMs,
   });
   const tail = createTail();
   child.stderr?.on("data", tail.push);
@@ -108,16 +107,45 @@ function start(file: string, args: readonly string[], options: RunProgramOptions
     child.stdin.end(input);
   }
   if (child.stdout === null) throw new Error("a piped stdout is always there");
-  const ended = new Promise<{ exitCode: number; stderr: string }>((resolve, reject) => {
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      reject(signal?.aborted === true ? (signal.reason as Error) : startError(file, args, error));
+  const ended = watch(child, (error) => startError(file, args, error));
+  const giveUp = (reason: unknown): void => {
+    child.kill("SIGKILL");
+    ended.reject(reason);
+    // a grandchild may hold the pipes: nobody reads them any more
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  const onAbort = (): void => giveUp(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(() => {
+    const message = `${file} took longer than ${timeoutMs / 1000} s`;
+    giveUp(new LuminaGuardError("TIMEOUT", message, { details: { stderr: tail.text() } }));
+  }, timeoutMs);
+  const end = ended.promise
+    .then(({ code, killedBy }) => {
+      if (code !== null) return { exitCode: code, stderr: tail.text() };
+      throw failure(file, args, `was ended by ${String(killedBy)}`, tail.text());
+    })
+    .finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
     });
-    child.once("close", (code, killedBy) => {
-      if (code !== null) resolve({ exitCode: code, stderr: tail.text() });
-      else reject(failure(file, args, `was ended by ${String(killedBy)}`, tail.text()));
-    });
-  });
-  return { child, stdout: child.stdout, ended };
+  return { stdout: child.stdout, giveUp, ended: end };
+}
+
+interface End {
+  readonly code: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+}
+
+function watch(
+  child: ChildProcess,
+  describe: (error: NodeJS.ErrnoException) => LuminaGuardError,
+): Deferred<End> {
+  const ended = createDeferred<End>();
+  child.once("error", (error) => ended.reject(describe(error)));
+  child.once("close", (code, killedBy) => ended.resolve({ code, killedBy }));
+  return ended;
 }
 
 function startError(
