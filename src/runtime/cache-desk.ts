@@ -25,8 +25,8 @@ export class CacheDesk {
 
   async list(): Promise<readonly CachedItem[]> {
     const templates = await this.#templates.list();
-    const items = templates.map(({ path, bytes, madeAtMs }): CachedItem => {
-      return { kind: "template", path, bytes, usedAtMs: madeAtMs, names: [] };
+    const items = templates.map(({ path, bytes, usedAtMs }): CachedItem => {
+      return { kind: "template", path, bytes, usedAtMs, names: [] };
     });
     return [...(await this.#images.cache()), ...items];
   }

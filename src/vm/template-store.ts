@@ -14,7 +14,7 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { LuminaGuardError } from "../errors.ts";
@@ -52,7 +52,7 @@ export interface TemplateSummary {
   /** room taken on disk in `bytes` */
   readonly bytes: number;
   /** since 1970, in `ms` */
-  readonly madeAtMs: number;
+  readonly usedAtMs: number;
 }
 
 export interface TemplateDraft {
@@ -62,6 +62,9 @@ export interface TemplateDraft {
   readonly publish: (state: Buffer) => Promise<void>;
   readonly discard: () => Promise<void>;
 }
+
+/** templates kept; the one used longest ago makes room for a new one */
+const templatesMax = 8;
 
 export class TemplateStore {
   readonly #folder: string;
@@ -80,6 +83,8 @@ export class TemplateStore {
       await requireAudited(manifest, folder);
       const state = await readFile(join(folder, "state"));
       if (sha256(state) !== manifest.stateSha256) throw invalid("its device state was changed");
+      const now = new Date();
+      await utimes(folder, now, now).catch(() => undefined); // only its place in the list of what to keep
       return { key, folder, ramPath, state };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") await this.drop(key);
@@ -115,6 +120,9 @@ export class TemplateStore {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
     });
+    const unused = (await this.list()).slice(0, -templatesMax);
+    // a machine that was cloned from one keeps its memory file: only the name goes
+    for (const { key: old } of unused) await this.drop(old);
   }
 
   /**
@@ -137,7 +145,7 @@ export class TemplateStore {
     return removeAbandoned(this.#folder, [draftPrefix, droppedPrefix]);
   }
 
-  /** Every template, the one made longest ago first. */
+  /** Every template, the one used longest ago first. */
   async list(): Promise<readonly TemplateSummary[]> {
     const names = await readdir(this.#folder).catch(() => []);
     const found = await Promise.all(
@@ -145,15 +153,19 @@ export class TemplateStore {
     );
     return found
       .filter((summary) => summary !== undefined)
-      .sort((one, other) => one.madeAtMs - other.madeAtMs);
+      .sort((one, other) => one.usedAtMs - other.usedAtMs);
   }
 
   async #summarize(key: string): Promise<TemplateSummary | undefined> {
     const path = join(this.#folder, key);
     try {
-      const [ram, state] = await Promise.all([stat(join(path, "ram")), stat(join(path, "state"))]);
+      const [ram, state, folder] = await Promise.all([
+        stat(join(path, "ram")),
+        stat(join(path, "state")),
+        stat(path),
+      ]);
       // the memory file has holes where the machine never wrote
-      return { key, path, bytes: ram.blocks * 512 + state.size, madeAtMs: state.mtimeMs };
+      return { key, path, bytes: ram.blocks * 512 + state.size, usedAtMs: folder.mtimeMs };
     } catch {
       return undefined; // dropped meanwhile
     }

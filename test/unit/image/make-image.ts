@@ -14,7 +14,7 @@ export const sampleFiles: Readonly<Record<string, string>> = {
 };
 
 export function makeManifest(
-  files = sampleFiles,
+  files: Readonly<Record<string, string>> = sampleFiles,
   more: Partial<ImageManifest> = {},
 ): ImageManifest {
   return {

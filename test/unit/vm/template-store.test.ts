@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -156,6 +164,20 @@ describe("the list of templates", () => {
     const list = await bench.store.list();
     expect(list.map((item) => item.key)).toEqual([key, other]);
     expect(list[1]?.bytes).toBeGreaterThanOrEqual(100_000);
+  });
+
+  it("keeps the eight that were used last", async () => {
+    using bench = createStore();
+    const keys = Array.from({ length: 9 }, (_, index) => String(index).repeat(64));
+    for (const [index, each] of keys.entries()) {
+      const draft = await bench.store.draft(each);
+      writeFileSync(draft.ramPath, "memory");
+      await draft.publish(state);
+      utimesSync(join(bench.folder, each), index, index);
+      if (index === 7) await bench.store.open(keys[0] ?? ""); // the first is used once more
+    }
+    const kept = (await bench.store.list()).map((item) => item.key);
+    expect(kept.toSorted()).toEqual(keys.filter((each) => each !== keys[1]));
   });
 });
 
