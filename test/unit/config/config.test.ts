@@ -113,7 +113,7 @@ describe("the configuration", () => {
 
   it("hands programs that build images a path and proxies, and no secret", () => {
     const secrets = { AWS_SECRET_ACCESS_KEY: "x", GITHUB_TOKEN: "x", NODE_OPTIONS: "x" };
-    const passed = { PATH: "/usr/bin", https_proxy: "http://proxy.test", GOPROXY: "off" };
+    const passed = { PATH: "/usr/bin", https_proxy: "http://mirror.example", GOPROXY: "off" };
     const { toolEnvironment } = load({}, { ...secrets, ...passed });
     expect(toolEnvironment).toEqual({ HOME: "/home/ada", ...passed });
   });
