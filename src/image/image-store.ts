@@ -14,6 +14,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
 import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
+import type * as BuildImage from "./build-image.ts";
 import type { BuildProgress } from "./build-image.ts";
 import { digestGuestSources } from "./guest-sources.ts";
 import { createHostTools, explainDisk } from "./host-tools.ts";
@@ -199,8 +200,7 @@ async function buildAndPublish(
   await using work = await createBuildFolder(folders.builds);
   const output = join(work.path, "image");
   const env = options.env ?? {};
-  // a machine starts without what builds its image
-  const { buildImage } = await import("./build-image.ts");
+  const { buildImage } = await loadBuilder();
   const bytes = await buildImage({
     tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
     arch: request.arch ?? hostArch(),
@@ -256,4 +256,12 @@ function hostArch(): ImageArch {
     "IMAGE_BUILD_FAILED",
     `there are no images for ${process.arch} processors`,
   );
+}
+
+/**
+ * A machine starts without what builds its image. A function of its own: where `using` is compiled away,
+ * the compiler leaves the source's name in an import beside it.
+ */
+async function loadBuilder(): Promise<Pick<typeof BuildImage, "buildImage">> {
+  return import("./build-image.ts");
 }

@@ -41,6 +41,17 @@ describe("the package, installed into an empty folder", () => {
     expect(stdout).toBe("installed\n");
   });
 
+  it("imports nothing by the name of its source", async () => {
+    const dist = join(folder, "node_modules/luminaguard/dist");
+    const found = await exec("grep", [
+      "-rlE",
+      String.raw`(from |import\()"\.[^"]*\.ts"`,
+      "--include=*.js",
+      dist,
+    ]).catch((error: unknown) => (error as { code: number }).code);
+    expect(found).toBe(1);
+  });
+
   it("brings the guest's sources, so that an image can be built", async () => {
     const { stdout } = await exec("ls", [join(folder, "node_modules/luminaguard/guest")]);
     expect(stdout.split("\n")).toEqual(expect.arrayContaining(["go.mod", "go.sum", "main.go"]));
