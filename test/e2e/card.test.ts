@@ -1,0 +1,134 @@
+/** A card in a real terminal: what a person presses is what happens, and nothing else is an answer. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { findByArgument } from "../../src/process/process-identity.ts";
+import { createCliHome } from "../support/cli.ts";
+import type { CliHome } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
+import { readTree } from "../support/make-tree.ts";
+import { openTerminal } from "../support/terminal.ts";
+import type { Terminal } from "../support/terminal.ts";
+
+const before = { "a.txt": "old\n" };
+const after = { "a.txt": "new\n", "b.txt": "b\n" };
+const run = ["run", "--", "sh", "-c", "echo new > a.txt; echo b > b.txt"];
+
+let home: CliHome;
+beforeEach(async () => {
+  home = await createCliHome();
+  await writeFile(join(home.project, "a.txt"), "old\n");
+});
+afterEach(() => home[Symbol.asyncDispose]());
+
+async function kept(): Promise<number> {
+  const { stdout } = await home.run(["changes", "ls", "--json"]);
+  return (JSON.parse(stdout.toString("utf8")) as unknown[]).length;
+}
+
+/** Waits until the card takes keys: a harmless one is pressed until it is answered. */
+async function takesKeys(terminal: Terminal): Promise<string> {
+  await terminal.sees("[r] reject");
+  const answer = "write nothing; the changes are kept";
+  await eventually("a key is taken", async () => {
+    terminal.press("?");
+    return eventually("its answer", () => terminal.screen().includes(answer), 700).catch(
+      () => false,
+    );
+  });
+  return terminal.screen();
+}
+
+describe("a card in a terminal", () => {
+  it("applies everything on a", async () => {
+    using terminal = openTerminal(home, run);
+    expect(await takesKeys(terminal)).toContain("2 files changed");
+    expect(readTree(home.project)).toEqual(before);
+    terminal.press("a");
+    await terminal.sees("applied   2 of 2");
+    await terminal.sees("exit code 0");
+    expect(readTree(home.project)).toEqual(after);
+    expect(await kept()).toBe(0);
+  });
+
+  it("shows the differences on v and asks again", async () => {
+    using terminal = openTerminal(home, run);
+    await takesKeys(terminal);
+    terminal.press("v");
+    const shown = await terminal.sees(/\+new[^]*\+b[^]*\[v\] view/);
+    expect(shown).toContain("-old");
+    terminal.press("r");
+    await terminal.sees("exit code 11");
+    expect(readTree(home.project)).toEqual(before);
+  });
+
+  it("goes file by file on f and writes what got a y", async () => {
+    using terminal = openTerminal(home, run);
+    await takesKeys(terminal);
+    terminal.press("f");
+    await terminal.sees("1/2");
+    terminal.press("n");
+    await terminal.sees("2/2");
+    terminal.press("y");
+    await terminal.sees("exit code 0");
+    expect(readTree(home.project)).toEqual({ ...before, "b.txt": "b\n" });
+    expect(await kept()).toBe(1);
+  });
+
+  it.each([
+    ["r", "r", 11],
+    ["Ctrl-C", "C-c", 11],
+    ["q", "q", 11],
+  ])("writes nothing and keeps the changes on %s", async (_name, key, code) => {
+    using terminal = openTerminal(home, run);
+    await takesKeys(terminal);
+    terminal.press(key);
+    await terminal.sees(`exit code ${code}`);
+    expect(readTree(home.project)).toEqual(before);
+    expect(await kept()).toBe(1);
+  });
+
+  it("takes silence for a no", async () => {
+    using terminal = openTerminal(home, run, { LUMINAGUARD_APPROVAL_TIMEOUT: "2" });
+    await terminal.sees("no answer: that is a no");
+    await terminal.sees("exit code 11");
+    expect(readTree(home.project)).toEqual(before);
+    expect(await kept()).toBe(1);
+  });
+
+  it("is not answered by what was typed before it", async () => {
+    using terminal = openTerminal(
+      home,
+      ["run", "--", "sh", "-c", "echo ready; sleep 2; echo new > a.txt"],
+      {
+        LUMINAGUARD_APPROVAL_TIMEOUT: "3",
+      },
+    );
+    await terminal.sees("ready");
+    terminal.press("a", "a", "a");
+    await terminal.sees("exit code 11");
+    expect(readTree(home.project)).toEqual(before);
+  });
+
+  it("is a no when the terminal is closed: the changes are kept, nothing is written, no machine stays", async () => {
+    const mark = `MARK=${home.project}`;
+    const terminal = openTerminal(home, ["run", "--env", mark, ...run.slice(1)]);
+    await takesKeys(terminal);
+    expect(await findByArgument(mark)).not.toEqual([]);
+    terminal.close();
+    await eventually("no process", async () => (await findByArgument(mark)).length === 0);
+    expect(readTree(home.project)).toEqual(before);
+    expect(await kept()).toBe(1);
+    expect(await home.leftovers()).toEqual([]);
+  });
+});
+
+describe("Ctrl-C in a terminal", () => {
+  it("reaches the command and not the machine", async () => {
+    const script = "trap 'echo cleaned up; exit 7' INT; echo ready; while :; do sleep 0.1; done";
+    using terminal = openTerminal(home, ["run", "--no-workspace", "--", "sh", "-c", script]);
+    await terminal.sees("ready");
+    terminal.press("C-c");
+    expect(await terminal.sees("exit code 7")).toContain("cleaned up");
+  });
+});

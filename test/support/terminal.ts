@@ -1,0 +1,73 @@
+/** The real program in a real terminal: a tmux session of its own, with keys to press and a screen to read. */
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { programPath } from "./cli.ts";
+import type { CliHome } from "./cli.ts";
+import { eventually } from "./eventually.ts";
+
+export interface Terminal extends Disposable {
+  /** Resolves when the text stands on the screen; gives the screen. */
+  readonly sees: (text: string | RegExp) => Promise<string>;
+  readonly screen: () => string;
+  /** tmux's names of keys, such as "a", "C-c", "Enter" */
+  readonly press: (...keys: string[]) => void;
+  /** Closes the terminal, as a person closes its window. */
+  readonly close: () => void;
+}
+
+/** Runs the program with a shell that prints its exit code after it, as `exit code N`. */
+export function openTerminal(
+  home: CliHome,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Terminal {
+  const socket = `lg-test-${randomBytes(6).toString("hex")}`;
+  const tmux = (...words: string[]): string => {
+    return execFileSync("tmux", ["-L", socket, ...words], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  };
+  const variables = {
+    LUMINAGUARD_RUNTIME_DIR: home.runtimeDir,
+    LUMINAGUARD_STATE_DIR: home.stateDir,
+    ...env,
+  };
+  const command = [process.execPath, programPath, ...args].map(quote).join(" ");
+  // the shell survives the Ctrl-C that is meant for the program
+  const script = `trap : INT; ${command}; echo "exit code $?"; while :; do sleep 600; done`;
+  tmux(
+    ...["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40", "-c", home.project],
+    ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+    ...["sh", "-c", script],
+  );
+  const screen = (): string => tmux("capture-pane", "-p");
+  const close = (): void => {
+    try {
+      tmux("kill-server");
+    } catch {
+      return; // closed already
+    }
+  };
+  return {
+    screen,
+    press: (...keys) => void tmux("send-keys", ...keys),
+    sees: (text) => {
+      return eventually(
+        `${String(text)} on the screen`,
+        () => {
+          const shown = screen();
+          const found = typeof text === "string" ? shown.includes(text) : text.test(shown);
+          return found && shown;
+        },
+        30_000,
+      );
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
