@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+/** Fuzzing for seconds, and crashes at every step: no machine is booted, but nobody waits for these while typing. */
+const sweeps = [
+  "test/fuzz/**/*.test.ts",
+  "test/unit/workspace/{apply-kill,recover,round-trip}.test.ts",
+];
+
 /** Unit tests never boot a machine; e2e tests do and run one file at a time, so that two cores are not fought over. */
 export default defineConfig({
   test: {
@@ -12,9 +18,13 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{unit,pins,spec,fuzz}/**/*.test.ts"],
+          include: ["test/{unit,pins,spec}/**/*.test.ts"],
+          exclude: sweeps,
           testTimeout: 10_000,
         },
+      },
+      {
+        test: { name: "sweep", include: sweeps, testTimeout: 60_000 },
       },
       {
         test: {
