@@ -209,6 +209,14 @@ async function readCached(
 ): Promise<readonly CanaryResult[] | undefined> {
   const text = await cache.get(key);
   if (text === undefined) return undefined;
-  const parsed = v.safeParse(canariesSchema, JSON.parse(text));
+  const parsed = v.safeParse(canariesSchema, parseIfJson(text));
   return parsed.success && parsed.output.some(({ booted }) => booted) ? parsed.output : undefined;
+}
+
+function parseIfJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // spoilt, and as good as none
+  }
 }

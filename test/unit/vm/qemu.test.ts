@@ -1,0 +1,189 @@
+/** QEMU as a hypervisor, with a program in QEMU's place: processes, sockets and files are real. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createGreeter } from "../../../src/runtime/greeter.ts";
+import { QemuHypervisor } from "../../../src/vm/backends/qemu/qemu.ts";
+import type { SpawnConfig, VmInstance } from "../../../src/vm/hypervisor.ts";
+import { resolveVmSpec } from "../../../src/vm/spec.ts";
+import { TemplateStore } from "../../../src/vm/template-store.ts";
+import { plantFakeQemu } from "../../support/fake-qemu.ts";
+import type { FakeQemuOptions } from "../../support/fake-qemu.ts";
+import { makeTempDir } from "../../support/make-tree.ts";
+
+const image = { digest: "0".repeat(64), kernelPath: "/k", initramfsPath: "/i" };
+
+interface Bench extends Disposable {
+  readonly hypervisor: QemuHypervisor;
+  /** the command line of each start */
+  readonly starts: () => readonly string[];
+  readonly phases: string[];
+  readonly spawn: (signal?: AbortSignal) => Promise<VmInstance>;
+  /** what is in the folders of machines and templates */
+  readonly left: () => readonly string[];
+  readonly templatesDir: string;
+}
+
+function createBench(options: FakeQemuOptions & { templates?: boolean } = {}): Bench {
+  const temp = makeTempDir();
+  const [runtimeDir, templatesDir] = [join(temp.path, "run"), join(temp.path, "templates")];
+  const { starts } = plantFakeQemu(temp.path, options);
+  const templates = options.templates === true ? new TemplateStore(templatesDir) : undefined;
+  const hypervisor = new QemuHypervisor({
+    accelerator: "tcg",
+    architecture: "x64",
+    runtimeDir,
+    searchPath: temp.path,
+    tools: { asRoot: false, namespaces: false },
+    templates,
+  });
+  const phases: string[] = [];
+  const config = (): SpawnConfig => ({
+    spec: resolveVmSpec({ image, memoryMib: 96 }),
+    greeter: createGreeter(),
+    onPhase: (phase) => phases.push(phase),
+  });
+  const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
+  return {
+    hypervisor,
+    starts,
+    phases,
+    spawn: (signal) => hypervisor.spawn(config(), signal),
+    left: () => [...list(runtimeDir), ...list(templatesDir)],
+    templatesDir,
+    [Symbol.dispose]: () => temp[Symbol.dispose](),
+  };
+}
+
+describe("a QEMU machine", () => {
+  it("boots, is greeted, ends when it is asked to, and leaves nothing", async () => {
+    using bench = createBench();
+    const vm = await bench.spawn();
+    expect(vm).toMatchObject({ kind: "cold", id: expect.stringMatching(/^vm-/) as unknown });
+    expect(vm.pid).toBeGreaterThan(1);
+    expect(bench.phases).toEqual(["booting"]);
+    await vm.stop();
+    expect(await vm.exited).toEqual({
+      requested: true,
+      reason: "the hypervisor ended (exit code 0)",
+    });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("is taken away when it does not listen", async () => {
+    using bench = createBench({ fault: "deaf" });
+    const vm = await bench.spawn();
+    void vm.stop();
+    await vm.kill();
+    expect(await vm.exited).toMatchObject({ requested: true });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("that cannot start says why, in QEMU's words, and leaves nothing", async () => {
+    using bench = createBench({ fault: "dies" });
+    await expect(bench.spawn()).rejects.toMatchObject({
+      code: "VM_BOOT_FAILED",
+      message: expect.stringContaining("-accel tcg,tb-size=64: not on this host") as unknown,
+    });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("that ends while it boots says so, and leaves nothing", async () => {
+    using bench = createBench({ fault: "dies-late" });
+    await expect(bench.spawn()).rejects.toMatchObject({ code: "VM_BOOT_FAILED" });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("ends with the caller's own reason, and leaves nothing", async () => {
+    using bench = createBench({ templates: true });
+    const over = new AbortController();
+    const reason = new Error("enough");
+    const spawning = bench.spawn(over.signal);
+    setTimeout(() => over.abort(reason), 50);
+    await expect(spawning).rejects.toBe(reason);
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("is refused more processors than its machine type has", async () => {
+    using bench = createBench();
+    const spec = resolveVmSpec({ image, vcpus: 17 });
+    await expect(bench.hypervisor.spawn({ spec, greeter: createGreeter() })).rejects.toMatchObject({
+      code: "SPEC_REFUSED",
+    });
+    expect(bench.starts()).toEqual([]);
+  });
+});
+
+describe("a QEMU machine with templates", () => {
+  it("is a clone of one that was booted once and frozen", async () => {
+    using bench = createBench({ templates: true });
+    const first = await bench.spawn();
+    const second = await bench.spawn();
+    expect([first.kind, second.kind]).toEqual(["clone", "clone"]);
+    expect(bench.phases).toEqual(["freezing template", "cloning", "cloning"]);
+    const [frozen = "", ...clones] = bench.starts();
+    expect(frozen).toContain(",share=on");
+    expect(frozen).not.toContain("-incoming");
+    for (const clone of clones) expect(clone).toMatch(/,readonly=on.* -incoming defer/);
+    await Promise.all([first.kill(), second.kill()]);
+    expect(bench.left()).toHaveLength(1);
+  });
+
+  it("freezes once for all that are asked for at the same time", async () => {
+    using bench = createBench({ templates: true });
+    const machines = await Promise.all([bench.spawn(), bench.spawn()]);
+    expect(bench.starts().filter((line) => line.includes("share=on"))).toHaveLength(1);
+    await Promise.all(machines.map((vm) => vm.kill()));
+  });
+
+  it("has its template's memory hashed at its end where QEMU could write it", async () => {
+    using bench = createBench({ templates: true, version: "7.2.22" });
+    const vm = await bench.spawn();
+    expect(bench.starts()[1]).toContain(",share=off");
+    expect(bench.starts()[1]).not.toContain("readonly=on,rom");
+    await vm.kill();
+    const [key = ""] = readdirSync(bench.templatesDir);
+    const audit = join(bench.templatesDir, key, "audit");
+    const deadline = performance.now() + 8_000;
+    while (!existsSync(audit) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(existsSync(audit)).toBe(true);
+  });
+
+  it("that cannot be frozen fails, and leaves nothing", async () => {
+    using bench = createBench({ templates: true, fault: "no-freeze" });
+    await expect(bench.spawn()).rejects.toMatchObject({
+      code: "VM_BOOT_FAILED",
+      message: "freezing the machine ended as failed",
+    });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("has another template for everything that could change it", async () => {
+    using bench = createBench();
+    const key = (more: object): Promise<string> =>
+      bench.hypervisor.templateKey(resolveVmSpec({ image, ...more }));
+    const keys = await Promise.all([
+      key({}),
+      key({ memoryMib: 256 }),
+      key({ vcpus: 2 }),
+      key({ image: { ...image, digest: "1".repeat(64) } }),
+    ]);
+    expect(new Set(keys).size).toBe(4);
+    expect(await key({ image: { ...image, kernelPath: "/elsewhere/k" } })).toBe(keys[0]);
+  });
+});
+
+describe("probing QEMU", () => {
+  it("says its version, or why it cannot be used and what to do", async () => {
+    using bench = createBench({ version: "9.2.1" });
+    using old = createBench({ version: "6.0.0" });
+    expect(await bench.hypervisor.probe()).toEqual({ kind: "ready", version: "9.2.1" });
+    expect(await old.hypervisor.probe()).toEqual({
+      kind: "unavailable",
+      reason: "QEMU 6.0.0 is too old; 7.2.0 is needed",
+      fix: "install it: sudo apt-get install qemu-system-x86",
+    });
+  });
+});

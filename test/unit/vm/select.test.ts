@@ -1,0 +1,121 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createGreeter } from "../../../src/runtime/greeter.ts";
+import { selectHypervisor } from "../../../src/vm/select.ts";
+import type { SelectOptions, Selection } from "../../../src/vm/select.ts";
+import { VerdictCache } from "../../../src/vm/verdict-cache.ts";
+import { plantFakeQemu, plantQemu, sayVersion } from "../../support/fake-qemu.ts";
+import { makeTempDir } from "../../support/make-tree.ts";
+
+const image = { digest: "0".repeat(64), kernelPath: "/k", initramfsPath: "/i" };
+
+/** Chooses as on macOS, whose candidates depend on nothing of this host: hvf, then tcg. */
+function select(folder: string, more: Partial<SelectOptions> = {}): Promise<Selection> {
+  return selectHypervisor({
+    cacheDir: join(folder, "cache"),
+    runtimeDir: join(folder, "run"),
+    architecture: "x64",
+    platform: "darwin",
+    searchPath: folder,
+    tools: { asRoot: false, namespaces: false },
+    cache: new VerdictCache(join(folder, "host.json")),
+    image,
+    kernelSha256: "1".repeat(64),
+    greeter: { ...createGreeter(), measureClock: () => Promise.resolve(1) },
+    ...more,
+  });
+}
+
+describe("choosing how to run machines", () => {
+  it("takes the first way that boots a machine, and keeps why the others do not", async () => {
+    using temp = makeTempDir();
+    plantFakeQemu(temp.path, { fault: "not-hvf" });
+    const { hypervisor, qemuVersion, canaries } = await select(temp.path);
+    expect(hypervisor.accelerator).toBe("tcg");
+    expect(hypervisor.features).toEqual({ templates: true, hardwareVirtualization: false });
+    expect(qemuVersion).toBe("10.0.0");
+    expect(canaries).toMatchObject([
+      { accelerator: "hvf", booted: false, reason: "not on this host" },
+      { accelerator: "tcg", booted: true },
+    ]);
+  });
+
+  it("tries no further than the first that boots", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    const { hypervisor } = await select(temp.path);
+    expect(hypervisor.features.hardwareVirtualization).toBe(true);
+    expect(starts()).toHaveLength(1);
+  });
+
+  it("asks a host once, and again when it is told to or the host is another", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    await select(temp.path);
+    await select(temp.path);
+    expect(starts()).toHaveLength(1);
+    await select(temp.path, { fresh: true });
+    expect(starts()).toHaveLength(2);
+    await select(temp.path, { kernelSha256: "2".repeat(64) });
+    expect(starts()).toHaveLength(3);
+  });
+
+  it("asks again where what was kept cannot be read", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    await select(temp.path);
+    const path = join(temp.path, "host.json");
+    const kept = JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+    for (const spoilt of ["{", "[]", "{}", '[{"accelerator":"magic"}]']) {
+      const entries = Object.entries(kept).map(([key, value]) => {
+        return [key, key.startsWith("canary") ? spoilt : value];
+      });
+      writeFileSync(path, JSON.stringify(Object.fromEntries(entries)));
+      const { canaries } = await select(temp.path);
+      expect(canaries).toMatchObject([{ booted: true }]);
+    }
+    expect(starts()).toHaveLength(5);
+  });
+
+  it("says what was tried when nothing boots, and keeps no such verdict", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path, { fault: "dies" });
+    for (const count of [2, 4]) {
+      await expect(select(temp.path)).rejects.toMatchObject({
+        code: "HYPERVISOR_UNAVAILABLE",
+        details: { canaries: [{ accelerator: "hvf" }, { accelerator: "tcg" }] },
+      });
+      expect(starts()).toHaveLength(count);
+    }
+  });
+
+  it("refuses a QEMU that is too old, or missing", async () => {
+    using temp = makeTempDir();
+    await expect(select(temp.path)).rejects.toMatchObject({ code: "TOOL_MISSING" });
+    plantQemu(temp.path, sayVersion("7.1.0"));
+    await expect(select(temp.path)).rejects.toMatchObject({
+      code: "TOOL_MISSING",
+      message: "QEMU 7.1.0 is too old; 7.2.0 is needed",
+    });
+  });
+
+  it("refuses root a hypervisor that cannot be confined", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    const tools = { asRoot: true, namespaces: false };
+    await expect(select(temp.path, { tools })).rejects.toMatchObject({
+      code: "HYPERVISOR_UNAVAILABLE",
+      hint: expect.stringContaining("bubblewrap") as unknown,
+    });
+    expect(starts()).toEqual([]);
+  });
+
+  it("ends with the caller's own reason", async () => {
+    using temp = makeTempDir();
+    plantFakeQemu(temp.path);
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await expect(select(temp.path, { signal })).rejects.toBe(reason);
+  });
+});
