@@ -19,12 +19,14 @@ import (
 // The driver has no notion of a connection: while no host is there, reads
 // return 0 and poll reports a hang-up. It wakes the port's waiters when a host
 // comes, so a read of 0 while none was there means "wait"; when one was, it
-// means that the host is gone. The port stays open in between: what the next
+// means that the host is gone. Data does not tell: it comes by an interrupt,
+// word of its sender by a work queue, so a new host's first bytes may be here
+// before the driver knows of it. The port stays open in between: what the next
 // host sends at once would be lost by a close.
 type port struct {
 	file *os.File
 	raw  syscall.RawConn
-	met  bool // a host is there, as far as we know
+	met  bool // the driver knows of a host, as far as we know
 }
 
 // chunkMax is how much one write takes; the driver would cut it there anyway.
@@ -97,8 +99,8 @@ func (p *port) Read(b []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p.met = n > 0
 	if n == 0 {
+		p.met = false
 		return 0, io.EOF
 	}
 	return n, nil
