@@ -26,8 +26,7 @@ npm run --silent layers
 npm run --silent unused
 
 say "the package's form"
-npx --no-install publint --strict
-npx --no-install attw --pack . --profile esm-only
+npm run --silent package-form
 
 say "the guest agent"
 if command -v go >/dev/null 2>&1 && go version | grep -qE 'go1\.(2[3-9]|[3-9][0-9])'; then
