@@ -21,6 +21,7 @@ import { TemplateStore } from "../vm/template-store.ts";
 import type { TemplateDraft } from "../vm/template-store.ts";
 import { Floor } from "./floor/floor.ts";
 import { buildFloorImage } from "./floor/floor-image.ts";
+import { untilQuiet } from "./quiet-host.ts";
 
 export interface BenchContextOptions {
   readonly lumina: LuminaGuard;
@@ -43,6 +44,7 @@ export class BenchContext implements AsyncDisposable {
   readonly lumina: LuminaGuard;
   readonly image: Image;
   readonly selection: Selection;
+  readonly #templates: TemplateStore;
   readonly #draft: TemplateDraft;
   readonly #env: Readonly<Record<string, string>>;
   readonly #kept = new Map<string, Promise<unknown>>();
@@ -51,11 +53,13 @@ export class BenchContext implements AsyncDisposable {
     { lumina, env }: BenchContextOptions,
     image: Image,
     selection: Selection,
+    templates: TemplateStore,
     draft: TemplateDraft,
   ) {
     this.lumina = lumina;
     this.image = image;
     this.selection = selection;
+    this.#templates = templates;
     this.#draft = draft;
     this.#env = env;
   }
@@ -66,8 +70,9 @@ export class BenchContext implements AsyncDisposable {
     const image = await lumina.host.openImage(baseImage, { signal, onPhase });
     const selection = await lumina.host.select(image, { signal });
     // where templates are, so that the floor's memory is on the same disk and goes as theirs does
-    const draft = await new TemplateStore(join(lumina.config.cacheDir, "templates")).draft("bench");
-    return new BenchContext(options, image, selection, draft);
+    const templates = new TemplateStore(join(lumina.config.cacheDir, "templates"));
+    const draft = await templates.draft("bench");
+    return new BenchContext(options, image, selection, templates, draft);
   }
 
   /** memory of a machine where a measurement says nothing else, in `MiB` */
@@ -109,6 +114,11 @@ export class BenchContext implements AsyncDisposable {
   async runCli(args: readonly string[], signal: AbortSignal): Promise<void> {
     const program = fileURLToPath(new URL("bin/luminaguard", packageRoot));
     await runProgram(program, args, { env: this.#env, signal });
+  }
+
+  /** Resolves when nothing of the machines that were measured still runs. */
+  quiet(signal: AbortSignal): Promise<void> {
+    return untilQuiet(this.#templates, signal);
   }
 
   /** Does something expensive the first time and gives the same again. */

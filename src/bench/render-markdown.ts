@@ -16,7 +16,7 @@ export function renderMarkdown({ host, samples, durationMs, rows }: BenchResult)
     "## Numbers",
     "",
     "Medians. *p95*: 95 of 100 samples are this good or better. *ratio*: the median by the floor's median.",
-    "Value and floor are measured in turn (A B A B …) after one round that is not counted; no sample is left out.",
+    "Value and floor are measured in turn (A B A B …) after one round that is not counted, each when nothing of the one before still runs; no sample is left out.",
     "",
     ...table(
       ["", "what", "median", "p95", "floor", "ratio", "goal", ""],

@@ -12,7 +12,7 @@ export const cliRun: Measurement = {
   method:
     "The program is started and waited for: Node, our code, a clone, the command, the clone's end.",
   run: (context, samples, signal) =>
-    interleave(samples, signal, () =>
+    interleave(context, samples, signal, () =>
       timed(() => context.runCli(["run", "--no-workspace", "--", "true"], signal)),
     ),
 };
@@ -27,6 +27,7 @@ export const cliVersion: Measurement = {
   method: "Both programs are started in turn and waited for.",
   run: (context, samples, signal) =>
     interleave(
+      context,
       samples,
       signal,
       () => timed(() => context.runCli(["--version"], signal)),

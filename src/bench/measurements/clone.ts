@@ -21,7 +21,13 @@ export const cloneOfColdBoot: Measurement = {
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
     const raw = floor && (() => timeRawBoot(context, floor, signal));
-    const series = await interleave(samples, signal, () => timeClone(context, signal), raw);
+    const series = await interleave(
+      context,
+      samples,
+      signal,
+      () => timeClone(context, signal),
+      raw,
+    );
     return { ...series, notes };
   },
 };
@@ -37,7 +43,13 @@ export const clone: Measurement = {
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
     const bare = floor && (() => timeBareClone(context, floor, signal));
-    const series = await interleave(samples, signal, () => timeClone(context, signal), bare);
+    const series = await interleave(
+      context,
+      samples,
+      signal,
+      () => timeClone(context, signal),
+      bare,
+    );
     return { ...series, notes };
   },
 };

@@ -16,7 +16,13 @@ export const coldBoot: Measurement = {
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
     const raw = floor && (() => timeRawBoot(context, floor, signal));
-    const series = await interleave(samples, signal, () => timeColdBoot(context, signal), raw);
+    const series = await interleave(
+      context,
+      samples,
+      signal,
+      () => timeColdBoot(context, signal),
+      raw,
+    );
     return { ...series, notes };
   },
 };

@@ -26,7 +26,7 @@ export const warmExec: Measurement = {
     try {
       const exec = (): Promise<number> =>
         timed(async () => machine.exec(["true"], { cwd: "/", signal }));
-      const series = await interleave(samples, signal, exec, bare && inGuest);
+      const series = await interleave(context, samples, signal, exec, bare && inGuest);
       return { ...series, notes };
     } finally {
       await bare?.stop();

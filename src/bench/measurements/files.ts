@@ -29,6 +29,7 @@ export const filesIn: Measurement = {
       const data = Buffer.alloc(fileBytes, "luminaguard");
       const order = Buffer.concat([orderOf("s"), data]);
       return interleave(
+        context,
         samples,
         signal,
         () => speed(() => machine.files.write(path, data, { signal })),
@@ -46,6 +47,7 @@ export const filesOut: Measurement = {
     withBoth(context, signal, async (machine, bare) => {
       await machine.files.write(path, Buffer.alloc(fileBytes, "luminaguard"), { signal });
       return interleave(
+        context,
         samples,
         signal,
         () => speed(() => machine.files.read(path, { bytesMax, signal })),

@@ -22,7 +22,7 @@ export const poolClaim: Measurement = {
   method: `A pool of ${poolSize} is full; one claim is timed. The next waits until the pool is full again.`,
   run: (context, samples, signal) =>
     withPool(context, signal, (claim) =>
-      interleave(samples, signal, async () => {
+      interleave(context, samples, signal, async () => {
         let took = 0;
         await using machine = await claim((ms) => {
           took = ms;
@@ -46,7 +46,13 @@ export const poolExec: Measurement = {
     const bare = await floor?.clone(context.memoryMib, signal);
     try {
       const series = await withPool(context, signal, (claim) =>
-        interleave(samples, signal, () => timeClaimed(claim, signal), bare && echoOf(bare, signal)),
+        interleave(
+          context,
+          samples,
+          signal,
+          () => timeClaimed(claim, signal),
+          bare && echoOf(bare, signal),
+        ),
       );
       return { ...series, notes };
     } finally {
