@@ -12,7 +12,7 @@ export function ownedName(prefix: string): string {
   return `${prefix}${pid}-${startTicks ?? "x"}-${randomBytes(6).toString("hex")}`;
 }
 
-/** Removes what dead processes left in the folder under names with these prefixes. */
+/** Removes what dead processes left in the folder under names with these prefixes, as far as it can. */
 export async function removeAbandoned(folder: string, prefixes: readonly string[]): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const prefix = prefixes.find((each) => name.startsWith(each));
@@ -20,6 +20,6 @@ export async function removeAbandoned(folder: string, prefixes: readonly string[
     const [pid = "", ticks = ""] = name.slice(prefix.length).split("-");
     const owner = { pid: Number(pid), startTicks: ticks === "x" ? null : Number(ticks) };
     if (await isRunning(owner)) continue;
-    await rm(join(folder, name), { recursive: true, force: true });
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined); // a later start tries again
   }
 }

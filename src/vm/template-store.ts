@@ -73,9 +73,13 @@ export class TemplateStore {
     this.#folder = folder;
   }
 
-  /** The template, checked; `undefined` when there is none or it is not what was published (then it is dropped). */
+  /**
+   * The template, checked; `undefined` when there is none or it is not what was published (then it is
+   * dropped). Raises HOST_LIMIT when the host cannot read it now.
+   */
   async open(key: string): Promise<Template | undefined> {
     const folder = join(this.#folder, key);
+    if ((await stat(folder).catch(() => undefined)) === undefined) return undefined;
     try {
       const manifest = await readManifest(folder);
       const ramPath = join(folder, "ram");
@@ -87,7 +91,9 @@ export class TemplateStore {
       await utimes(folder, now, now).catch(() => undefined); // only its place in the list of what to keep
       return { key, folder, ramPath, state };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") await this.drop(key);
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== undefined && hostErrors.has(code)) throw toHostLimit(folder, error);
+      await this.drop(key); // published whole, so a file that is missing was taken away
       return undefined;
     }
   }
@@ -137,7 +143,8 @@ export class TemplateStore {
   async drop(key: string): Promise<void> {
     const away = join(this.#folder, ownedName(droppedPrefix));
     await rename(join(this.#folder, key), away).catch(() => undefined); // another process was first
-    await rm(away, { recursive: true, force: true });
+    // an audit may be writing in it at this moment; what stays goes at a later start
+    await rm(away, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
   }
 
   /** Removes what killed processes left half made or half removed. */
@@ -219,6 +226,16 @@ function requireSame(manifest: Manifest, ram: FileFacts): void {
 
 function invalid(why: string): LuminaGuardError {
   return new LuminaGuardError("TEMPLATE_INVALID", `a template cannot be trusted: ${why}`);
+}
+
+/** what says nothing about the template: no descriptors, no memory, no right to read, a bad disk */
+const hostErrors: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EIO"]);
+
+function toHostLimit(folder: string, cause: unknown): LuminaGuardError {
+  return new LuminaGuardError("HOST_LIMIT", `the template ${folder} cannot be read`, {
+    hint: "check who owns the cache folder, and the limit on open files (ulimit -n)",
+    cause,
+  });
 }
 
 function sha256(bytes: Buffer): string {
