@@ -61,7 +61,7 @@ describe("connecting to a guest", () => {
     await using server = await listen(path, (socket) => {
       socket.write("HTTP/1.1 200 OK\r\n\r\nlogin: ");
     });
-    await expect(WireClient.connect(path, { timeoutMs: 300 })).rejects.toMatchObject({
+    await expect(WireClient.connect(path, { timeoutMs: 120 })).rejects.toMatchObject({
       code: "TIMEOUT",
     });
     expect(server.count()).toBeGreaterThan(1);
@@ -71,7 +71,7 @@ describe("connecting to a guest", () => {
     using temp = makeTempDir();
     const path = join(temp.path, "wire.sock");
     await using server = await listen(path, () => undefined);
-    const connecting = WireClient.connect(path, { timeoutMs: 300, tryTimeoutMs: 20 });
+    const connecting = WireClient.connect(path, { timeoutMs: 120, tryTimeoutMs: 10 });
     await expect(connecting).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(server.count()).toBeGreaterThan(2);
   });
