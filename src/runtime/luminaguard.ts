@@ -42,6 +42,9 @@ export interface LuminaGuardParts extends Pick<LoadedConfig, "config" | "toolEnv
   readonly dryRun: boolean;
 }
 
+/** a warm machine's first command is over by then */
+const refillDelayMs = 50;
+
 export class LuminaGuard implements AsyncDisposable {
   readonly config: Config;
   readonly images: ImageStore;
@@ -92,9 +95,11 @@ export class LuminaGuard implements AsyncDisposable {
   pool(size: number, options: Omit<SpawnOptions, "signal"> = {}): Pool<Machine> {
     return new Pool<Machine>({
       size,
+      refillDelayMs,
       prepare: async (signal) => {
         const machine = await this.spawn({ ...options, signal });
-        await machine.exec(["true"], { cwd: "/", signal });
+        // a shell, a program and its output: what most first commands go through
+        await machine.exec(["sh", "-c", "/bin/echo ready"], { cwd: "/", signal });
         return machine;
       },
     });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createDeferred } from "../../../src/base/deferred.ts";
 import type { Deferred } from "../../../src/base/deferred.ts";
 import { Pool } from "../../../src/vm/pool.ts";
@@ -95,6 +95,29 @@ describe("a pool", () => {
     expect(await bench.pool.claim()).toBe(first);
     expect(bench.asked()).toBe(3);
     expect(bench.pool.ready).toBe(1);
+  });
+
+  it("gives a claimed machine a head start, unless somebody waits for the next", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      let asked = 0;
+      const prepare = (): Promise<FakeMachine> => Promise.resolve(new FakeMachine(asked++));
+      await using pool = new Pool<FakeMachine>({ size: 1, refillDelayMs: 20, prepare });
+      await settle();
+      await pool.claim();
+      vi.advanceTimersByTime(19);
+      await settle();
+      expect(asked).toBe(1);
+      vi.advanceTimersByTime(1);
+      await settle();
+      expect([asked, pool.ready]).toEqual([2, 1]);
+      await pool.claim();
+      const waiting = pool.claim();
+      expect(asked).toBe(3);
+      await waiting;
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("serves claims in the order they came", async () => {
