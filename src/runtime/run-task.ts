@@ -77,7 +77,8 @@ export async function runTask(
   const facts = describeSpawn(machine);
   face.onSpawned?.(facts);
   const exchange = await preparing;
-  if (exchange !== undefined) face.onWorkspace?.(await exchange.send(machine, signal));
+  const sent = await exchange?.send(machine, signal);
+  if (sent !== undefined) face.onWorkspace?.(sent);
   const end = await execute(machine, request, face, signal);
   face.onEnded?.();
   // a machine that ignored its limit is not asked for anything more
