@@ -17,6 +17,8 @@ export const cloneOfColdBoot: Measurement = {
   what,
   floorIs: "raw cold boot, as in cold-boot",
   goal: { kind: "ratio-at-most", ratio: 0.1 },
+  knownReason:
+    "Under emulation nearly all of it is the translation of code that a new process runs for the first time: the kernel's own path of a first exec, which the one-byte agent of clone pays as well, and then the guest agent's.",
   method: `${method} The floor is the raw cold boot of cold-boot, measured again in turn.`,
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
@@ -39,6 +41,8 @@ export const clone: Measurement = {
   what,
   floorIs: "the same restore driven by a one-byte agent",
   goal: { kind: "ratio-at-most", ratio: 1.5 },
+  knownReason:
+    "Above the floor are the walls, and the guest agent's first request and resume, whose code is translated anew in each clone.",
   method: `${method} The floor is QEMU without walls, with the same arguments and memory, restored by the same code from a machine that had run one echo; one byte asks its agent (bench/floor-agent.c) for \`echo ok\`.`,
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);

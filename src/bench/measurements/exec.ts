@@ -12,6 +12,8 @@ export const warmExec: Measurement = {
   what: "exec of true in a running machine, to its exit code",
   floorIs: "fork, exec and wait of it inside the guest",
   goal: { kind: "ratio-at-most", ratio: 2 },
+  knownReason:
+    "Above the floor is the guest agent's own part, emulated as well: a stream, three pipes, a user to change to, and the answer's frames.",
   method: `The floor is timed by the guest's own clock: the one-byte agent spawns the same busybox's \`true\` by vfork and waits for it, ${rowLength} times in a row; a sample is the time for one.`,
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
