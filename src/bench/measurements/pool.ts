@@ -40,7 +40,7 @@ export const poolExec: Measurement = {
   what: "pool claim to the first exec's output",
   floorIs: "echo in a waiting machine with a one-byte agent",
   goal: { kind: "at-most", value: 15 },
-  method: `A pool of ${poolSize} is full; a machine is claimed and runs \`echo ok\`, until the output's first byte, while the pool makes the next. The floor is the same echo in a restored machine with a one-byte agent that waits.`,
+  method: `A pool of ${poolSize} is full; a machine is claimed and runs \`echo ok\`, until the output's first byte; the pool begins to make the next 50 ms after the claim. The floor is the same echo in a restored machine with a one-byte agent that waits.`,
   run: async (context, samples, signal) => {
     const { floor, notes } = await context.floor(signal);
     const bare = await floor?.clone(context.memoryMib, signal);
