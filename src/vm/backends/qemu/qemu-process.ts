@@ -49,6 +49,8 @@ export interface QemuStart {
 
 /** address space beside the machine's memory: QEMU itself, its libraries, threads, translated code */
 const overheadBytes = 2 * 1024 ** 3;
+/** longest time from a process's kill to its end, in `ms`: its memory is given back in that time */
+const killTimeoutMs = 5_000;
 const setUpTimeoutMs = 10_000;
 
 /** Starts QEMU and waits until its sockets listen. On failure nothing is left behind. */
@@ -108,9 +110,12 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   };
   const kill = async (): Promise<void> => {
     requested = true;
+    // whoever built the walls waits for the process inside and ends after it; killed with it, it could be first
     if (first !== undefined && !child.hasExited()) killProcess(first);
-    child.kill("SIGKILL");
+    else child.kill("SIGKILL");
+    const timer = setTimeout(() => child.kill("SIGKILL"), killTimeoutMs);
     await exited;
+    clearTimeout(timer);
   };
   try {
     const died = child.exited.then(() => Promise.reject(startFailure(child)));
