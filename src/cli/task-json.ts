@@ -54,7 +54,7 @@ export function printTaskJson(
       const state = after ?? before;
       return { path, kind, bytes: state?.kind === "file" ? state.size : 0, flags, conflict };
     }),
-    refused: changeSet?.refused ?? [],
+    refused: result.refused,
     applied: decision.applied,
     changeSet: decision.changeSet ?? null,
   });

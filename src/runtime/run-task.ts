@@ -4,7 +4,7 @@
  */
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { OutputChunk, TtySize } from "../wire/exec.ts";
-import type { ChangeSet } from "../workspace/change-set.ts";
+import type { ChangeSet, Refusal } from "../workspace/change-set.ts";
 import type { ExecHandle } from "./exec-handle.ts";
 import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 import type { Machine } from "./machine.ts";
@@ -62,7 +62,11 @@ export interface TaskResult extends TaskEnd {
   readonly spawn: SpawnFacts;
   /** what the command wants to change; absent without a workspace or without changes */
   readonly changeSet: ChangeSet | undefined;
+  /** what came out and can be applied nowhere */
+  readonly refused: readonly Refusal[];
 }
+
+const nothingReceived = { set: undefined, refused: [] };
 
 /** Raises what `spawn` raises, WORKSPACE_TOO_LARGE, VM_GONE, CHANGES_HOSTILE, or the signal's reason. */
 export async function runTask(
@@ -84,10 +88,11 @@ export async function runTask(
   // a machine that ignored its limit is not asked for anything more
   const isLost = end.timedOut && end.failure !== undefined;
   const desk = { store: lumina.changes.store, command: request.argv.join(" ") };
-  const changeSet = isLost ? undefined : await exchange?.receive(machine, desk, signal);
+  const received = isLost ? undefined : await exchange?.receive(machine, desk, signal);
   await machine.stop();
   face.onDestroyed?.(end);
-  return { ...end, spawn: facts, changeSet };
+  const { set, refused } = received ?? nothingReceived;
+  return { ...end, spawn: facts, changeSet: set, refused };
 }
 
 async function prepareExchange(

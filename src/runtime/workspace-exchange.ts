@@ -3,12 +3,12 @@
  * made after the machine is gone, from what was stored.
  */
 import { Readable } from "node:stream";
-import type { ChangeSet } from "../workspace/change-set.ts";
 import type { ChangeStore } from "../workspace/change-store.ts";
 import type { LeftOutGroup } from "../workspace/left-out.ts";
 import { packWorkspace } from "../workspace/pack.ts";
 import type { WorkspacePack } from "../workspace/pack.ts";
 import { receiveChanges } from "../workspace/receive.ts";
+import type { ReceivedChanges } from "../workspace/receive.ts";
 import { scanWorkspace } from "../workspace/scan.ts";
 import type { Scan } from "../workspace/scan.ts";
 import type { Machine } from "./machine.ts";
@@ -51,16 +51,15 @@ export class WorkspaceExchange {
     machine: Machine,
     { store, command }: { readonly store: ChangeStore; readonly command: string },
     signal?: AbortSignal,
-  ): Promise<ChangeSet | undefined> {
+  ): Promise<ReceivedChanges> {
     await machine.quiesce({ signal });
-    const { set } = await receiveChanges(takeOut(machine, signal), {
+    return receiveChanges(takeOut(machine, signal), {
       baseline: this.#pack.baseline,
       store,
       command,
       isIgnored: this.#scan.isIgnored,
       signal,
     });
-    return set;
   }
 }
 

@@ -74,8 +74,10 @@ export class ColourOnlyFilter {
       }
     },
     string: (self, byte) => {
-      if (byte === bell) self.#begin("text");
+      const ends = byte === bell || (byte === 0x9c && self.#sequence[0] === 0xc2);
+      if (ends) self.#begin("text");
       else if (byte === escape) self.#begin("string-escape");
+      else self.#sequence = byte === 0xc2 ? [byte] : []; // U+009C ends a string as well
     },
     "string-escape": (self, byte) => {
       self.#begin(byte === backslash ? "text" : "string");

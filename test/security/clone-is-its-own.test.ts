@@ -50,7 +50,8 @@ describe("two clones of one template", () => {
   });
 
   it("have the right time, to 100 ms", async () => {
-    for (const machine of clones) {
+    for (let count = 0; count < 3; count += 1) {
+      await using machine = await own.lumina.spawn({ memoryMib: 128 });
       const before = Date.now();
       const { stdout } = await machine.exec(["adjtimex"], { cwd: "/" });
       const after = Date.now();

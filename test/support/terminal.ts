@@ -8,7 +8,10 @@ import { eventually } from "./eventually.ts";
 export interface Terminal extends Disposable {
   /** Resolves when the text stands on the screen; gives the screen. */
   readonly sees: (text: string | RegExp) => Promise<string>;
-  readonly screen: () => string;
+  readonly screen: (options?: { readonly colours?: boolean }) => string;
+  readonly title: () => string;
+  /** what programs in the terminal put on its clipboard */
+  readonly clipboard: () => string;
   /** tmux's names of keys, such as "a", "C-c", "Enter" */
   readonly press: (...keys: string[]) => void;
   /** Closes the terminal, as a person closes its window. */
@@ -41,7 +44,9 @@ export function openTerminal(
     ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
     ...["sh", "-c", script],
   );
-  const screen = (): string => tmux("capture-pane", "-p");
+  const screen: Terminal["screen"] = ({ colours = false } = {}) => {
+    return tmux("capture-pane", "-p", ...(colours ? ["-e"] : []));
+  };
   const close = (): void => {
     try {
       tmux("kill-server");
@@ -51,6 +56,8 @@ export function openTerminal(
   };
   return {
     screen,
+    title: () => tmux("display-message", "-p", "#{pane_title}"),
+    clipboard: () => tmux("list-buffers"),
     press: (...keys) => void tmux("send-keys", ...keys),
     sees: (text) => {
       return eventually(

@@ -118,13 +118,23 @@ async function decide(
   signal: AbortSignal,
 ): Promise<Decision> {
   if (result.changeSet === undefined) {
-    if (options.json !== true && options.workspace !== false)
-      say(io, io.style.dim("  no files changed"));
+    if (options.json !== true && options.workspace !== false) sayUnchanged(io, result);
     return { exitCode: exitCodes.done, applied: [], changeSet: undefined };
   }
   const { decideChanges } = await import("../decide-changes.ts");
   const quiet = options.json === true;
   return decideChanges(io, lumina, result.changeSet, { apply, quiet, signal });
+}
+
+/** most refusals that are told one by one */
+const refusalsMax = 5;
+
+function sayUnchanged(io: CliIo, { refused }: TaskResult): void {
+  say(io, io.style.dim("  no files changed"));
+  for (const { path, reason } of refused.slice(0, refusalsMax)) {
+    say(io, `  refused   ${escapeText(path)}: ${reason}`);
+  }
+  if (refused.length > refusalsMax) say(io, `  … and ${refused.length - refusalsMax} more`);
 }
 
 async function sayFailure(
