@@ -1,5 +1,6 @@
 /** One line for what happened, one for what to do next. Never a stack, unless it is asked for. */
 import { escapeText } from "../base/escape-text.ts";
+import { isHostError, toHostError } from "../base/host-error.ts";
 import { LuminaGuardError, messageOf } from "../errors.ts";
 import { printJson, say } from "./io.ts";
 import type { CliIo } from "./io.ts";
@@ -9,7 +10,9 @@ export interface ReportOptions {
   readonly debug: boolean;
 }
 
-export function reportError(io: CliIo, error: unknown, { json, debug }: ReportOptions): void {
+export function reportError(io: CliIo, thrown: unknown, { json, debug }: ReportOptions): void {
+  // a full disk or a missing right is the host's, wherever it was met
+  const error = isHostError(thrown) ? toHostError(thrown, "the host refused") : thrown;
   const known = error instanceof LuminaGuardError;
   const message = escapeText(messageOf(error));
   const hint = known

@@ -2,6 +2,7 @@
  * The composition root: joins config, images, hypervisor, wire and workspace. Start reading here.
  * Everything expensive (probing, building, booting) waits until it is needed, and then happens once.
  */
+import { toHostError } from "../base/host-error.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
@@ -71,6 +72,14 @@ export class LuminaGuard implements AsyncDisposable {
    * HYPERVISOR_UNAVAILABLE, VM_BOOT_FAILED, HOST_LIMIT, or the signal's reason.
    */
   async spawn(options: SpawnOptions = {}): Promise<Machine> {
+    try {
+      return await this.#spawn(options);
+    } catch (error) {
+      throw toHostError(error, "a machine cannot be made");
+    }
+  }
+
+  async #spawn(options: SpawnOptions): Promise<Machine> {
     const { signal, onPhase, env = {}, bootTimeoutMs } = options;
     const imageName = options.image ?? this.config.image;
     const { image, hypervisor, canaries } = await this.#ground.prepare(imageName, options);

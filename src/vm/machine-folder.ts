@@ -8,7 +8,8 @@ import { chown, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "no
 import { join } from "node:path";
 import * as v from "valibot";
 import { makePrivateFolder } from "../base/private-folder.ts";
-import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { toHostError } from "../base/host-error.ts";
+import { LuminaGuardError } from "../errors.ts";
 import { killProcess } from "../process/child.ts";
 import { findByArgument, identifySelf, isRunning } from "../process/process-identity.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
@@ -60,14 +61,19 @@ export async function createMachineFolder(
   }
   const { number, path, id } = await claim(runtimeDir);
   const uid = asRoot ? machineUidFirst + number : undefined;
-  if (uid !== undefined) await chown(path, uid, uid);
   const host = identifySelf();
   const write = async (vmm?: ProcessIdentity): Promise<void> => {
     const file = join(runtimeDir, `${id}.json`);
     await writeFile(`${file}.new`, JSON.stringify({ host, vmm }), { mode: 0o600 });
     await rename(`${file}.new`, file);
   };
-  await write();
+  try {
+    if (uid !== undefined) await chown(path, uid, uid);
+    await write();
+  } catch (error) {
+    await removeMachine(runtimeDir, id);
+    throw toHostError(error, "a machine's folder cannot be made");
+  }
   return {
     id,
     path,
@@ -88,11 +94,7 @@ async function claim(runtimeDir: string): Promise<{ number: number; path: string
       if (made) return { number, path, id };
     }
   } catch (error) {
-    if (isLuminaGuardError(error)) throw error;
-    throw new LuminaGuardError("HOST_LIMIT", `cannot make a machine's folder in ${runtimeDir}`, {
-      hint: "check that the folder can be written and its disk is not full",
-      cause: error,
-    });
+    throw toHostError(error, "a machine's folder cannot be made");
   }
 }
 

@@ -18,7 +18,7 @@ import {
 import { dirname, join } from "node:path";
 import type { ApplyJournal, ApplyStep } from "./apply-journal.ts";
 import { isSameState, type ChangeState } from "./change-set.ts";
-import { errnoOf } from "./host-failure.ts";
+import { errnoOf } from "../base/host-error.ts";
 import { checkFolders, lookAt, readHostState } from "./host-state.ts";
 
 /** Called before everything that is written, with what it is; tests make it throw. */

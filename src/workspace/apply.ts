@@ -17,7 +17,7 @@ import { chooseChanges, type ApplyChoice } from "./apply-choice.ts";
 import type { ChangeSet } from "./change-set.ts";
 import type { ChangeStore } from "./change-store.ts";
 import { applyFolderPrefix } from "./guest-path.ts";
-import { errnoOf, toHostError } from "./host-failure.ts";
+import { errnoOf, toHostError } from "../base/host-error.ts";
 import { finishApply, syncFolders, undoApply } from "./undo-apply.ts";
 import { lockWorkspace } from "./workspace-lock.ts";
 

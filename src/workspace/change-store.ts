@@ -14,7 +14,7 @@ import { ownedName, removeAbandoned } from "../process/owned-name.ts";
 import { BlobFolder } from "./blob-folder.ts";
 import { parseChangeSet } from "./change-set-schema.ts";
 import type { ChangeSet, ChangeSetDraft } from "./change-set.ts";
-import { errnoOf, toHostError } from "./host-failure.ts";
+import { errnoOf, toHostError } from "../base/host-error.ts";
 
 const draftPrefix = ".draft-";
 

@@ -7,7 +7,7 @@ import { lstat, open, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ContentHasher } from "./blob-folder.ts";
 import type { ChangeState } from "./change-set.ts";
-import { errnoOf } from "./host-failure.ts";
+import { errnoOf } from "../base/host-error.ts";
 
 export type HostState =
   | ChangeState

@@ -8,7 +8,7 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Baseline, BaselineEntry } from "./baseline.ts";
-import { toHostError } from "./host-failure.ts";
+import { toHostError } from "../base/host-error.ts";
 import { LeftOut, type LeftOutGroup } from "./left-out.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "./tar-writer.ts";
 import type { Scan } from "./scan.ts";

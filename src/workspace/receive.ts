@@ -9,7 +9,7 @@ import type { ChangeStore } from "./change-store.ts";
 import { compareTrees, type RawChange } from "./compare.ts";
 import { describeChange } from "./describe-change.ts";
 import { GuestTree, guestTreeLimits, type GuestTreeLimits } from "./guest-tree.ts";
-import { toHostError } from "./host-failure.ts";
+import { toHostError } from "../base/host-error.ts";
 
 export interface ReceiveOptions {
   /** what was sent in; whole, because the tar stream of the pack has ended */

@@ -7,7 +7,7 @@ import { messageOf } from "../errors.ts";
 import { listJournals, putAsideJournal, readJournal, type ApplyJournal } from "./apply-journal.ts";
 import type { ApplyProbe } from "./apply-steps.ts";
 import type { ChangeStore } from "./change-store.ts";
-import { toHostError } from "./host-failure.ts";
+import { toHostError } from "../base/host-error.ts";
 import { finishApply, undoApply, type ApplyEnd } from "./undo-apply.ts";
 import { clearLocks, tryLockWorkspace } from "./workspace-lock.ts";
 

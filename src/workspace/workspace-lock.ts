@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LuminaGuardError } from "../errors.ts";
 import { identifySelf, isRunning } from "../process/process-identity.ts";
-import { errnoOf, toHostError } from "./host-failure.ts";
+import { errnoOf, toHostError } from "../base/host-error.ts";
 import { isProcessGone } from "./process-gone.ts";
 
 export interface WorkspaceLockOptions {

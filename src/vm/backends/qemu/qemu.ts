@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { chmod, truncate, writeFile } from "node:fs/promises";
+import { chmod, statfs, truncate, writeFile } from "node:fs/promises";
 import { withDeadline } from "../../../base/deadline.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import type { ConfinementTools } from "../../confinement.ts";
@@ -45,6 +45,8 @@ export interface QemuHypervisorOptions {
 
 /** time between a hypervisor's last sign and its end, in `ms` */
 const dyingMs = 1_000;
+/** less room than this is none, in `bytes` */
+const roomBytesMin = 1024 * 1024;
 /** from here on a memory file can be mapped without opening it for writing */
 const readOnlyRamVersion = "8.2.0";
 
@@ -157,8 +159,10 @@ export class QemuHypervisor implements Hypervisor {
         await vmm.kill();
       }
     } catch (error) {
+      const wasFull = await isFull(draft.folder);
       await draft.discard();
-      throw error;
+      // a machine whose memory file finds no room dies of it, and cannot say why
+      throw wasFull && isLuminaGuardError(error, "VM_BOOT_FAILED") ? noRoom(error) : error;
     }
     const made = await store.open(key);
     if (made !== undefined) return made;
@@ -282,6 +286,18 @@ export class QemuHypervisor implements Hypervisor {
     this.#binary ??= findQemu(architecture, searchPath, versions);
     return this.#binary;
   }
+}
+
+async function isFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < roomBytesMin;
+}
+
+function noRoom(cause: unknown): LuminaGuardError {
+  return new LuminaGuardError("HOST_LIMIT", "the disk is full: there is no room for a template", {
+    hint: "free some disk space, or make room with: luminaguard cache prune",
+    cause,
+  });
 }
 
 interface Launched {

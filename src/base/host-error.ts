@@ -19,7 +19,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** HOST_LIMIT for what the file system refused; anything else stays what it is. */
+/** Whether the host lacks room, descriptors or rights: nothing that a mistake of ours would raise. */
+export function isHostError(error: unknown): boolean {
+  return (errnoOf(error) ?? "") in hints;
+}
+
+/** HOST_LIMIT for what the file system refused; anything else stays what it is. `what` could not be done. */
 export function toHostError(error: unknown, what: string): unknown {
   const code = errnoOf(error);
   if (code === undefined) return error;
