@@ -12,4 +12,3 @@ status=0
 "$luminaguard" run --apply never -- sh tidy.sh || status=$?
 # 10: the command was fine, its changes are kept and not applied
 [ "$status" = 10 ] || exit "$status"
-git -C "$folder" status --short >/dev/null 2>&1 || true
