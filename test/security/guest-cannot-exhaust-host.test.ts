@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCliHome, sees } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
-import { residentBytes } from "../support/host-process.ts";
+import { peakResidentBytes } from "../support/host-process.ts";
 
 /** a run that prints nothing takes about 90 MB */
 const residentBytesMax = 220 * 1024 ** 2;
@@ -14,25 +14,6 @@ beforeAll(async () => {
   home = await createCliHome();
 });
 afterAll(() => home[Symbol.asyncDispose]());
-
-/** Largest resident memory of the process, looked at while `work` goes on. */
-async function peakOf(pid: number, work: Promise<unknown>): Promise<number> {
-  let peak = 0;
-  const look = (): void => {
-    try {
-      peak = Math.max(peak, residentBytes(pid));
-    } catch {
-      return; // it has ended
-    }
-  };
-  const timer = setInterval(look, 20);
-  try {
-    await work;
-  } finally {
-    clearInterval(timer);
-  }
-  return peak;
-}
 
 describe("a guest that floods", () => {
   it("stdout with 512 MB passes through in flat memory, byte for byte counted", async () => {
@@ -49,7 +30,7 @@ describe("a guest that floods", () => {
     child.stdout.on("data", (chunk: Buffer) => (bytes += chunk.length));
     child.stderr.resume();
     child.stdin.end();
-    const peak = await peakOf(child.pid ?? 0, once(child, "close"));
+    const peak = await peakResidentBytes(child.pid ?? 0, once(child, "close"));
     expect(bytes).toBe(512 * mebibyte);
     expect(child.exitCode).toBe(0);
     expect(peak).toBeLessThan(residentBytesMax);
@@ -69,7 +50,7 @@ describe("a guest that floods", () => {
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.stdin.end();
-    const peak = await peakOf(child.pid ?? 0, once(child, "close"));
+    const peak = await peakResidentBytes(child.pid ?? 0, once(child, "close"));
     const document = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
       outputCutBytes: number;
     };
@@ -89,7 +70,7 @@ describe("a guest that floods", () => {
     ]);
     await sees(child, "ready");
     const passed = new Promise((resolve) => setTimeout(resolve, 3_000));
-    const peak = await peakOf(child.pid ?? 0, passed);
+    const peak = await peakResidentBytes(child.pid ?? 0, passed);
     child.kill("SIGTERM");
     await once(child, "exit");
     child.stdout.destroy();
@@ -111,7 +92,7 @@ describe("a guest that never reads", () => {
     feed();
     child.stderr.resume();
     child.stdout.resume();
-    const peak = await peakOf(child.pid ?? 0, once(child, "close"));
+    const peak = await peakResidentBytes(child.pid ?? 0, once(child, "close"));
     expect(child.exitCode).toBe(124);
     expect(taken).toBeLessThan(16 * mebibyte);
     expect(peak).toBeLessThan(residentBytesMax);

@@ -87,3 +87,21 @@ export async function listFamily(pid: number): Promise<readonly ProcessIdentity[
   }
   return found;
 }
+
+/** Largest resident memory of a process in `bytes`, looked at while `work` goes on. */
+export async function peakResidentBytes(pid: number, work: Promise<unknown>): Promise<number> {
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      peak = Math.max(peak, residentBytes(pid));
+    } catch {
+      return; // it has ended
+    }
+  }, 20);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+  }
+  return peak;
+}
