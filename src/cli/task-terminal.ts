@@ -85,7 +85,10 @@ function connectTerminal(io: CliIo, command: ExecHandle): () => void {
 function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
   const onData = (data: Buffer): void => {
     stdin.pause();
-    void command.write(data).then(() => stdin.resume());
+    void command.write(data).then(() => {
+      // what comes after the command's end is not read only to be dropped
+      if (!command.isOver) stdin.resume();
+    });
   };
   const onEnd = (): void => void command.endStdin();
   stdin.on("data", onData).on("end", onEnd).on("error", onEnd);

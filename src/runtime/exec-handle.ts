@@ -68,6 +68,11 @@ export class ExecHandle implements PromiseLike<ExecResult> {
     return this.#exec.writeStdin(typeof data === "string" ? Buffer.from(data) : data);
   }
 
+  /** the command has ended, and what is written now is dropped */
+  get isOver(): boolean {
+    return this.#exec.isOver;
+  }
+
   endStdin(): Promise<void> {
     return this.#exec.endStdin();
   }

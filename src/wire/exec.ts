@@ -140,6 +140,11 @@ export class WireExec {
     return this.#send(frameTypes.signal, Buffer.of(number));
   }
 
+  /** the stream is over: nothing that is sent now reaches the command */
+  get isOver(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
   resize({ columns, rows }: TtySize): Promise<void> {
     const payload = Buffer.alloc(4);
     payload.writeUInt16BE(columns, 0);
