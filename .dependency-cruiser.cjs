@@ -1,6 +1,6 @@
 /** The walls of the house (ARCHITECTURE.md). Layer n imports lower layers only; layer-2 rooms are strangers. */
-const rooms = ["vm", "wire", "image", "workspace"];
-const layer1 = ["process", "config", "metrics"];
+const rooms = ["vm", "wire", "image", "workspace", "approvals", "policy"];
+const layer1 = ["process", "config", "metrics", "store", "audit"];
 const faces = ["cli", "tui"];
 const any = (names) => `^src/(${names.join("|")})/`;
 
@@ -9,12 +9,16 @@ const mayImport = {
   process: [],
   config: [],
   metrics: [],
+  store: [],
+  audit: ["store"],
   vm: ["process", "metrics"],
   wire: [],
   image: ["process"],
   workspace: ["process"],
+  approvals: [],
+  policy: [],
   runtime: [...layer1, ...rooms],
-  bench: ["runtime", "process", "vm", "image"],
+  bench: ["runtime", "process", "vm", "image", "store", "audit", "approvals", "policy"],
   cli: ["runtime", "tui", "config", "bench"],
   tui: ["runtime"],
 };

@@ -31,6 +31,16 @@ export const errorCodes = {
   CHANGES_NOT_FOUND: "no change set has that id",
   CHANGES_CONFLICT: "a host file changed meanwhile; nothing was applied",
   APPLY_FAILED: "a change set could not be applied; the workspace is as it was",
+  ENVELOPE_INVALID: "what was asked for is not an envelope, or larger than one may be",
+  APPROVAL_NOT_FOUND: "no approval has that id",
+  APPROVAL_DECIDED: "the approval was decided already, expired, or was cancelled",
+  APPROVAL_VOID: "an approval no longer stands: the policy or the tool changed, or its time passed",
+  APPROVAL_DENIED: "policy or a person said no",
+  GRANT_REFUSED: "a grant that wide is not given",
+  POLICY_INVALID: "a policy file cannot be read as one, or allows what it may not",
+  STORE_FAILED: "the store of decisions cannot be opened, read or written",
+  AUDIT_BROKEN: "the audit is not what was written",
+  FROZEN: "the machine was stopped by a person and waits to be resumed or removed",
   HOST_LIMIT: "the host has no room: disk full, path too long, folder not writable",
 } as const;
 

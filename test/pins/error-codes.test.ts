@@ -29,6 +29,16 @@ it("the error codes are these", () => {
     "CHANGES_NOT_FOUND",
     "CHANGES_CONFLICT",
     "APPLY_FAILED",
+    "ENVELOPE_INVALID",
+    "APPROVAL_NOT_FOUND",
+    "APPROVAL_DECIDED",
+    "APPROVAL_VOID",
+    "APPROVAL_DENIED",
+    "GRANT_REFUSED",
+    "POLICY_INVALID",
+    "STORE_FAILED",
+    "AUDIT_BROKEN",
+    "FROZEN",
     "HOST_LIMIT",
   ]);
 });
