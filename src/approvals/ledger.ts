@@ -49,6 +49,11 @@ export interface RegisteredFace {
   readonly owner: string;
 }
 
+export interface LedgerChange {
+  /** another process made it */
+  readonly isForeign: boolean;
+}
+
 export interface Ledger {
   /** Commits asked for at once share one flush to disk. What `work` throws undoes that work alone. */
   readonly commit: <T>(work: (transaction: LedgerTransaction) => T) => Promise<T>;
@@ -58,6 +63,8 @@ export interface Ledger {
   /** By whole id, or the newest by short id. */
   readonly find: (id: string) => Approval | undefined;
   readonly list: (filter?: ApprovalFilter) => readonly Approval[];
+  /** Ids of those that are pending, oldest first: cheap, for whoever watches many. */
+  readonly pendingIds: () => readonly string[];
   readonly count: (filter?: Pick<ApprovalFilter, "states" | "run">) => number;
   /** Cards that a person was asked about in the run. */
   readonly countPrompts: (run: string) => number;
@@ -66,6 +73,6 @@ export interface Ledger {
   readonly registerFace: (face: RegisteredFace) => Disposable;
   /** Those whose process is alive. */
   readonly faces: () => readonly RegisteredFace[];
-  /** Called after any commit, in this process or another, at the latest 100 ms later. */
-  readonly onChange: (listener: () => void) => Disposable;
+  /** Called after any commit: at once in this process, at the latest 100 ms later for another's. */
+  readonly onChange: (listener: (change: LedgerChange) => void) => Disposable;
 }
