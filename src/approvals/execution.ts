@@ -1,0 +1,80 @@
+/** Carries out what was approved, at most once, and writes down that it began before it does. */
+import { LuminaGuardError, messageOf } from "../errors.ts";
+import type { Approval } from "./approval.ts";
+import type { CliffParts } from "./cliff-parts.ts";
+import { findForgery } from "./decision.ts";
+import type { ActionEnvelope } from "./envelope.ts";
+import { judgeEnvelope } from "./judge.ts";
+import { alreadyDecided, moveApproval, notFound } from "./move-approval.ts";
+import type { GrantRule } from "./policy.ts";
+
+export interface Execution<T> {
+  /** what is done, from the very envelope that was shown */
+  readonly run: (envelope: ActionEnvelope) => Promise<T>;
+  /** hash of the tool's definition now */
+  readonly toolFingerprint: string | null;
+  /** rules that the request came with */
+  readonly rules: readonly GrantRule[];
+}
+
+/** an approval that its asker does not use within this time is void */
+const useWithinMs = 60_000;
+
+export async function executeApproval<T>(
+  parts: CliffParts,
+  id: string,
+  { run, toolFingerprint, rules }: Execution<T>,
+): Promise<T> {
+  const { ledger } = parts;
+  const begun = await ledger.commit((transaction) => {
+    const approval = transaction.get(id);
+    if (approval === undefined) throw notFound(id);
+    if (approval.state !== "approved") throw alreadyDecided(approval);
+    const why = findVoid(parts, approval, toolFingerprint, rules);
+    return moveApproval(
+      transaction,
+      approval,
+      why === undefined ? "executing" : "cancelled",
+      why ?? "",
+    );
+  });
+  if (begun.state !== "executing") {
+    throw new LuminaGuardError("APPROVAL_VOID", `approval ${begun.shortId}: ${begun.outcome}`, {
+      hint: "ask again: a new card is needed",
+    });
+  }
+  const end = async (to: "done" | "failed", outcome: string): Promise<void> => {
+    await ledger.commit((transaction) => moveApproval(transaction, begun, to, outcome));
+  };
+  let result: T;
+  try {
+    result = await run(begun.envelope);
+  } catch (error) {
+    await end("failed", messageOf(error));
+    throw error;
+  }
+  await end("done", "");
+  return result;
+}
+
+/** Why an approval no longer stands. */
+function findVoid(
+  parts: CliffParts,
+  approval: Approval,
+  toolFingerprint: string | null,
+  rules: readonly GrantRule[],
+): string | undefined {
+  const { ledger, engine, key, owner } = parts;
+  const { envelope, decision } = approval;
+  const forgery = findForgery(approval, key);
+  if (forgery !== undefined) return forgery;
+  if (approval.owner !== owner) return "another process asked for it";
+  if (envelope.policyVersion !== engine.version) return "the policy changed";
+  if (envelope.toolFingerprint !== toolFingerprint) return "the tool changed";
+  const age = ledger.now() - Date.parse(decision?.at ?? envelope.createdAt);
+  if (age > useWithinMs) return "it was not used in time";
+  const promptsInRun = ledger.countPrompts(envelope.run);
+  const options = { promptsInRun, rules, grants: ledger.grants() };
+  const { verdict } = judgeEnvelope(engine, envelope, options);
+  return verdict.answer === "deny" ? `policy says no: ${verdict.reason}` : undefined;
+}
