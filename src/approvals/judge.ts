@@ -2,7 +2,7 @@
 import { messageOf } from "../errors.ts";
 import type { ActionEnvelope } from "./envelope.ts";
 import type { Grant } from "./grant.ts";
-import type { JsonValue } from "./json.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
 import { strictest } from "./policy.ts";
 import type { GrantRule, PolicyEngine, PolicyQuestion, PolicyVerdict } from "./policy.ts";
 import { assess } from "./risk.ts";
@@ -95,7 +95,7 @@ function flattenArguments(args: JsonValue): Readonly<Record<string, string>> {
   let characters = 0;
   const visit = (value: JsonValue, pointer: string): void => {
     if (typeof value === "object" && value !== null) {
-      for (const [name, part] of Object.entries<JsonValue>({ ...value })) {
+      for (const [name, part] of Object.entries(value as JsonObject)) {
         visit(part, `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
       }
       return;
