@@ -29,7 +29,7 @@ async function ask(
   using _face = cliff.attach("test");
   const asked = cliff.request(draftCall());
   await answer(await nextCard(cliff));
-  return asked;
+  return await asked;
 }
 
 it("what policy allows is approved at once, on the record, and runs once", async () => {
@@ -97,7 +97,10 @@ it("the second of two answers is told who was first", async () => {
     ]);
     expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
     expect(answers[1]).toMatchObject({
-      reason: { code: "APPROVAL_DECIDED", message: expect.stringContaining("approved by test") },
+      reason: {
+        code: "APPROVAL_DECIDED",
+        message: expect.stringContaining("approved by test") as string,
+      },
     });
   });
 });
@@ -170,7 +173,7 @@ it.each([
   const run = vi.fn(() => Promise.resolve());
   await expect(parts.cliff.execute(approval.envelope.id, run)).rejects.toMatchObject({
     code: "APPROVAL_VOID",
-    message: expect.stringContaining(why),
+    message: expect.stringContaining(why) as string,
   });
   expect(run).not.toHaveBeenCalled();
   expect(parts.ledger.get(approval.envelope.id)?.state).toBe("cancelled");
@@ -181,7 +184,7 @@ it("a tool whose definition changed after the card needs a new card", async () =
   const { approval } = await ask(parts, (card) => parts.cliff.decide(card.envelope.id, yes(card)));
   await expect(
     parts.cliff.execute(approval.envelope.id, () => Promise.resolve(), "sha256:other"),
-  ).rejects.toMatchObject({ message: expect.stringContaining("the tool changed") });
+  ).rejects.toMatchObject({ message: expect.stringContaining("the tool changed") as string });
 });
 
 it("an approval that somebody edited in the store does not run", async () => {
@@ -210,7 +213,7 @@ it("an edited version runs in place of the one that was asked for", async () => 
   });
   expect(await asked).toMatchObject({
     outcome: "cancelled",
-    reason: expect.stringContaining("edited"),
+    reason: expect.stringContaining("edited") as string,
   });
   expect(amended.outcome).toBe("allowed");
   expect(amended.approval.envelope).toMatchObject({
@@ -240,7 +243,7 @@ it("a grant is of no use to a tainted asker", async () => {
     const grant = proposeGrant(card.envelope, wish, policy, ledger.now());
     return cliff.decide(card.envelope.id, { ...yes(card), grant });
   });
-  const { taint: _taint, ...tainted } = draftCall();
+  const tainted = { ...draftCall(), taint: { tainted: true, sources: ["web page"] } };
   expect((await cliff.request(tainted)).outcome).toBe("unanswerable");
 });
 
