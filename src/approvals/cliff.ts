@@ -30,6 +30,8 @@ export interface RequestOptions {
   readonly rules?: readonly GrantRule[];
   /** id a person can type, when what is asked for has one already */
   readonly shortId?: string | undefined;
+  /** called when it has become a card, for the face that asks about this one */
+  readonly onPending?: ((card: Approval) => void) | undefined;
   /** aborting withdraws the request */
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,16 +56,17 @@ export class Cliff {
    * person answered or the card expired. Raises ENVELOPE_INVALID, STORE_FAILED, or the signal's reason.
    */
   async request(draft: EnvelopeDraft, options: RequestOptions = {}): Promise<CliffVerdict> {
-    const { rules = [], shortId = makeShortId(), signal } = options;
+    const { rules = [], shortId = makeShortId(), onPending, signal } = options;
     signal?.throwIfAborted();
     for (let round = 0; round < judgeRoundsMax; round += 1) {
       const sealed = buildEnvelope(draft, this.#ground());
       const { verdict, grants } = this.#judge(sealed.envelope, rules);
       const approval = openApproval(this.#parts, sealed, verdict, shortId);
       if (!(await this.#write(approval, grants, rules))) continue;
-      const end = approval.state === "pending" ? await this.#waitFor(approval, signal) : approval;
-      if (end.state === "approved" && rules.length > 0) this.#rules.set(end.envelope.id, rules);
-      return toVerdict(end);
+      if (approval.state !== "pending") return this.#finish(approval, rules);
+      const answered = this.#waitFor(approval, signal);
+      onPending?.(approval);
+      return this.#finish(await answered, rules);
     }
     throw new LuminaGuardError("STORE_FAILED", "grants changed faster than they could be used");
   }
@@ -164,6 +167,11 @@ export class Cliff {
   attach(name: string): Disposable {
     const { ledger, owner } = this.#parts;
     return ledger.registerFace({ name, owner });
+  }
+
+  #finish(end: Approval, rules: readonly GrantRule[]): CliffVerdict {
+    if (end.state === "approved" && rules.length > 0) this.#rules.set(end.envelope.id, rules);
+    return toVerdict(end);
   }
 
   #ground(): EnvelopeGround {

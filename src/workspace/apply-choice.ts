@@ -1,5 +1,6 @@
 /** Which changes of a set a person, or a rule, wants. Flagged ones only when that was said. */
 import { LuminaGuardError } from "../errors.ts";
+import { isSameState } from "./change-set.ts";
 import type { Change, ChangeSet } from "./change-set.ts";
 import { isSafeGuestPath } from "./guest-path.ts";
 
@@ -9,7 +10,9 @@ export type ApplyChoice =
   /** what a person says who saw the card with its flags */
   | { readonly kind: "all" }
   /** exactly these, flagged or not */
-  | { readonly kind: "paths"; readonly paths: readonly string[] };
+  | { readonly kind: "paths"; readonly paths: readonly string[] }
+  /** exactly these, as they were shown to a person; a set on disk that says otherwise is not believed */
+  | { readonly kind: "approved"; readonly changes: readonly Change[] };
 
 /** The chosen changes, in the order of the set. */
 export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
@@ -22,6 +25,7 @@ export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Cha
 
 function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   if (choice.kind === "all") return set.changes;
+  if (choice.kind === "approved") return chooseApproved(set, choice.changes);
   if (choice.kind === "unflagged") return set.changes.filter(({ flags }) => flags.length === 0);
   const wanted = new Set(choice.paths);
   const chosen = set.changes.filter(({ path }) => wanted.delete(path));
@@ -30,6 +34,24 @@ function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   throw new LuminaGuardError("USAGE", `change set ${set.id} has no change of ${unknown}`, {
     hint: `luminaguard changes show ${set.id}  lists its paths`,
   });
+}
+
+/** The changes as they were approved; the kept set must still hold each of them, state for state. */
+function chooseApproved(set: ChangeSet, approved: readonly Change[]): readonly Change[] {
+  const kept = new Map(set.changes.map((change) => [change.path, change]));
+  for (const { path, before, after } of approved) {
+    const change = kept.get(path);
+    const isSame =
+      change !== undefined &&
+      isSameState(change.before, before) &&
+      isSameState(change.after, after);
+    if (isSame) continue;
+    throw new LuminaGuardError("APPLY_FAILED", `change set ${set.id} is not what was approved`, {
+      hint: "nothing was applied; look at it again: luminaguard changes show " + set.id,
+      details: { path },
+    });
+  }
+  return approved;
 }
 
 /** Judged once more at the last door, whatever a set on disk says. */
