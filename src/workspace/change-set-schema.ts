@@ -28,6 +28,8 @@ const change: v.GenericSchema<unknown, Change> = v.strictObject({
   conflict: v.nullable(v.string()),
 });
 
+export const changesSchema: v.GenericSchema<unknown, Change[]> = v.array(change);
+
 const changeSet: v.GenericSchema<unknown, ChangeSet> = v.strictObject({
   version: v.literal(1),
   id: v.pipe(v.string(), v.regex(/^[0-9A-HJKMNP-TV-Z]{4,8}$/)),
@@ -35,7 +37,7 @@ const changeSet: v.GenericSchema<unknown, ChangeSet> = v.strictObject({
   command: v.string(),
   createdAt: time,
   expiresAt: time,
-  changes: v.array(change),
+  changes: changesSchema,
   removedFolders: v.array(path),
   refused: v.array(v.strictObject({ path: v.string(), reason: v.string() })),
   refusedCount: count,

@@ -75,6 +75,22 @@ describe("applying a change set", () => {
     expect(exchange.tree()[".github/workflows/x.yml"]).toBe("on: push");
   });
 
+  test("takes what was approved, and nothing when the kept set was edited since", async () => {
+    using exchange = makeExchange({});
+    const id = await idOf(exchange, { "a.txt": "A", "b.txt": "B" });
+    const { changes } = await exchange.store.get(id);
+    const approved = { kind: "approved", changes: changes.slice(0, 1) } as const;
+    const swapped = changes.map((change) => ({ ...change, after: changes[1]!.after }));
+    await exchange.store.settle({ ...(await exchange.store.get(id)), changes: swapped });
+    await expect(
+      applyChanges(id, { ...optionsOf(exchange), choice: approved }),
+    ).rejects.toMatchObject({ code: "APPLY_FAILED" });
+    expect(exchange.tree()).toEqual({});
+    await exchange.store.settle({ ...(await exchange.store.get(id)), changes });
+    await applyChanges(id, { ...optionsOf(exchange), choice: approved });
+    expect(exchange.tree()).toEqual({ "a.txt": "A" });
+  });
+
   test("takes exactly the paths that are named, flagged or not", async () => {
     using exchange = makeExchange({});
     const id = await idOf(exchange, { "a.txt": "A", "b.txt": "B", "c.sh": { run: "c" } });

@@ -1,0 +1,87 @@
+/** What a run changed, on its way over the cliff: the envelope that asks, and the write that it allows. */
+import * as v from "valibot";
+import type { Cliff } from "../approvals/cliff.ts";
+import type { ActionEnvelope, EnvelopeDraft } from "../approvals/envelope.ts";
+import type { JsonObject } from "../approvals/json.ts";
+import { LuminaGuardError } from "../errors.ts";
+import type { ApplyResult } from "../workspace/apply.ts";
+import { changesSchema } from "../workspace/change-set-schema.ts";
+import type { Change, ChangeSet } from "../workspace/change-set.ts";
+import type { ChangeDesk } from "./change-desk.ts";
+
+export const writeBackTool = "workspace.write-back";
+
+/** The run that made the changes, as far as it is still known. */
+export interface WriteBackOrigin {
+  /** id of the run, for the record and for rules that name one */
+  readonly run: string;
+  readonly machine: string | null;
+  /** how the command ended; null when a kept change set is brought back */
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+}
+
+/**
+ * The person's own command asked for it, on files of their own folder, without a network: no words from
+ * outside had a part in the asking, so it is not tainted.
+ */
+const untainted = { tainted: false, sources: [] };
+
+export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): EnvelopeDraft {
+  const { id, root, command, changes } = set;
+  const { run, machine, exitCode, timedOut } = origin;
+  const count = (...kinds: readonly Change["kind"][]): number => {
+    return changes.filter(({ kind }) => kinds.includes(kind)).length;
+  };
+  const operands = changes.flatMap(({ path, after }) =>
+    after?.kind === "file" ? [{ name: path, sha256: after.sha256, size: after.size }] : [],
+  );
+  const args = { changeSet: id, root, command, exitCode, timedOut, changes };
+  return {
+    ...{ who: "run", run, machine, tool: writeBackTool, operands, taint: untainted },
+    // a change is plain data, as JSON has it
+    args: args as unknown as JsonObject,
+    effects: [
+      {
+        kind: "file-write-back",
+        root,
+        added: count("added"),
+        modified: count("modified", "mode", "replaced"),
+        deleted: count("deleted"),
+        flags: [...new Set(changes.flatMap(({ flags }) => flags))].sort(),
+      },
+    ],
+  };
+}
+
+export interface WriteBack {
+  /** id under which the contents are kept */
+  readonly changeSet: string;
+  readonly changes: readonly Change[];
+}
+
+const argsSchema: v.GenericSchema<unknown, WriteBack> = v.object({
+  changeSet: v.string(),
+  changes: changesSchema,
+});
+
+/** The changes that an envelope shows. Raises ENVELOPE_INVALID when it is of another kind. */
+export function readWriteBack({ tool, args }: ActionEnvelope): WriteBack {
+  const read = v.safeParse(argsSchema, args);
+  if (tool === writeBackTool && read.success) return read.output;
+  throw new LuminaGuardError("ENVELOPE_INVALID", "this approval is not about files", {
+    hint: "only files can be brought back; ask again for anything else",
+  });
+}
+
+/** Writes what the approved envelope shows, once. Raises what `execute` and `apply` raise. */
+export function executeWriteBack(
+  cliff: Cliff,
+  desk: ChangeDesk,
+  approval: string,
+): Promise<ApplyResult> {
+  return cliff.execute(approval, (envelope) => {
+    const { changeSet, changes } = readWriteBack(envelope);
+    return desk.apply(changeSet, { kind: "approved", changes });
+  });
+}
