@@ -1,12 +1,15 @@
 /**
  * Text from a hostile source, made safe for a terminal: whatever moves the cursor, turns the writing
- * direction or cannot be seen is written out as an escape. What is left is what a person sees.
+ * direction, looks like a space or cannot be seen is written out as an escape. What is left is what a
+ * person sees.
  */
 
-/** Controls, formats (bidi, zero width, tags), surrogates, line separators, fillers, selectors. */
-const invisible =
-  // eslint-disable-next-line no-misleading-character-class -- each code point is meant
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{fe00}-\u{fe0e}\u{e0000}-\u{e0fff}]/gu;
+/**
+ * Controls, formats (bidi, zero width, tags), surrogates, private and unassigned characters, every
+ * separator but the space, and what Unicode lets a screen leave out (fillers, variation selectors).
+ * The last two are letters by their category and blank by their looks.
+ */
+const hidden = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/gu;
 
 export interface EscapeTextOptions {
   /** characters that pass although they are controls, such as `"\t"` */
@@ -16,9 +19,14 @@ export interface EscapeTextOptions {
 /** One line of text; line ends are escaped too unless kept. */
 export function escapeText(text: string, options: EscapeTextOptions = {}): string {
   const keep = options.keep ?? "";
-  return text.replace(invisible, (character) =>
+  return replaceHidden(text, (character) =>
     keep.includes(character) ? character : escapeCharacter(character),
   );
+}
+
+/** Writes out each character that a person could not see, one call per code point. */
+export function replaceHidden(text: string, write: (character: string) => string): string {
+  return text.replace(hidden, write);
 }
 
 function escapeCharacter(character: string): string {
