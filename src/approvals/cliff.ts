@@ -20,7 +20,8 @@ import { judgeEnvelope } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
 import { alreadyDecided, findPending, moveApproval } from "./move-approval.ts";
 import { openAnswered, openApproval } from "./open-approval.ts";
-import type { GrantRule } from "./policy.ts";
+import { strictest } from "./policy.ts";
+import type { GrantRule, PolicyVerdict } from "./policy.ts";
 import { recoverApprovals } from "./recover-approvals.ts";
 import { makeShortId } from "./short-id.ts";
 import { Waiters } from "./waiters.ts";
@@ -28,6 +29,8 @@ import { Waiters } from "./waiters.ts";
 export interface RequestOptions {
   /** rules of this one request, such as the person's own `--apply always` */
   readonly rules?: readonly GrantRule[];
+  /** the asker's own word, such as `--apply never`: the stricter of it and policy counts */
+  readonly limit?: PolicyVerdict | undefined;
   /** id a person can type, when what is asked for has one already */
   readonly shortId?: string | undefined;
   /** called when it has become a card, for the face that asks about this one */
@@ -56,12 +59,13 @@ export class Cliff {
    * person answered or the card expired. Raises ENVELOPE_INVALID, STORE_FAILED, or the signal's reason.
    */
   async request(draft: EnvelopeDraft, options: RequestOptions = {}): Promise<CliffVerdict> {
-    const { rules = [], shortId = makeShortId(), onPending, signal } = options;
+    const { rules = [], shortId = makeShortId(), limit, onPending, signal } = options;
     signal?.throwIfAborted();
     for (let round = 0; round < judgeRoundsMax; round += 1) {
       const sealed = buildEnvelope(draft, this.#ground());
       const { verdict, grants } = this.#judge(sealed.envelope, rules);
-      const approval = openApproval(this.#parts, sealed, verdict, shortId);
+      const limited = limit === undefined ? verdict : strictest([verdict, limit]);
+      const approval = openApproval(this.#parts, sealed, limited, shortId);
       if (!(await this.#write(approval, grants, rules))) continue;
       if (approval.state !== "pending") return this.#finish(approval, rules);
       const answered = this.#waitFor(approval, signal);
