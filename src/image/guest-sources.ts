@@ -33,7 +33,7 @@ export async function listGuestSources(folder: string): Promise<string[]> {
 
 function isSource(path: string): boolean {
   if (path.endsWith("_test.go") || path.split("/").includes("testdata")) return false;
-  return path.endsWith(".go") || path === "go.mod" || path === "go.sum";
+  return /\.(?:go|s)$/.test(path) || path === "go.mod" || path === "go.sum";
 }
 
 function noSources(folder: string, cause?: unknown): LuminaGuardError {

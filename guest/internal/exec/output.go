@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"luminaguard/guest/internal/quick"
 )
 
 const (
@@ -61,15 +63,21 @@ func (o *output) pump(kind byte, from *os.File) {
 	chunk := chunks.Get().(*[]byte)
 	defer chunks.Put(chunk)
 	b := *chunk
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return
+	}
 	for {
-		n, err := from.Read(b[headSize:])
-		if n > 0 && o.sendChunk(kind, b, n) != nil {
-			return
-		}
+		var n int
+		var failed error
+		err := raw.Read(func(fd uintptr) bool {
+			n, failed = quick.Read(int(fd), b[headSize:])
+			return failed != syscall.EAGAIN
+		})
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			o.sweep(kind, from, b)
 		}
-		if err != nil {
+		if err != nil || failed != nil || n == 0 || o.sendChunk(kind, b, n) != nil {
 			return
 		}
 	}

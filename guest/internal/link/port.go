@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"luminaguard/guest/internal/h2"
+	"luminaguard/guest/internal/quick"
 )
 
 // port is an open virtio-serial port.
@@ -86,7 +87,7 @@ func servePort(device string, handler h2.Handler) error {
 
 func (p *port) Read(b []byte) (n int, err error) {
 	waitErr := p.raw.Read(func(fd uintptr) bool {
-		n, err = ignoringEINTR(syscall.Read, int(fd), b)
+		n, err = quick.Read(int(fd), b)
 		if err == syscall.EAGAIN {
 			p.met = true // without a host it would have been 0
 			return false
@@ -115,7 +116,7 @@ func (p *port) Write(b []byte) (int, error) {
 		var n int
 		var err error
 		waitErr := p.raw.Write(func(fd uintptr) bool {
-			n, err = ignoringEINTR(syscall.Write, int(fd), chunk)
+			n, err = quick.Write(int(fd), chunk)
 			return err != syscall.EAGAIN
 		})
 		if waitErr != nil {
@@ -127,13 +128,4 @@ func (p *port) Write(b []byte) (int, error) {
 		sent += n
 	}
 	return len(b), nil
-}
-
-func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
-	for {
-		n, err := call(fd, b)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }

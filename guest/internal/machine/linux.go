@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // The kernel's boot id cannot be changed. A file of ours is mounted over it
@@ -20,30 +22,56 @@ const (
 // firstHostname is what a machine is called until its host names it.
 const firstHostname = "luminaguard"
 
-// Linux is the System the agent runs on.
-type Linux struct{ bootID *os.File }
+// Linux is the System the agent runs on. What a clone needs first is open.
+type Linux struct {
+	bootID    *keptFile
+	hostname  *keptFile
+	hosts     *keptFile
+	machineID *keptFile
+	random    int // the random number device
+}
 
 // OpenLinux prepares the machine for later resumes and reads its boot id.
 func OpenLinux() (*Linux, string, error) {
+	l := &Linux{}
+	id, err := l.openBootID()
+	if err != nil {
+		return nil, "", fmt.Errorf("boot id: %w", err)
+	}
+	for _, keep := range []struct {
+		file **keptFile
+		path string
+	}{
+		{&l.hostname, "/etc/hostname"},
+		{&l.hosts, "/etc/hosts"},
+		{&l.machineID, "/etc/machine-id"},
+	} {
+		if *keep.file, err = keepFile(keep.path); err != nil {
+			return nil, "", err
+		}
+	}
+	if l.random, err = syscall.Open("/dev/urandom", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
+		return nil, "", err
+	}
+	return l, id, l.SetHostname(firstHostname)
+}
+
+// openBootID shows a file of ours in place of the kernel's id.
+func (l *Linux) openBootID() (string, error) {
 	id, err := os.ReadFile(kernelBootID)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if err := os.MkdirAll("/run/luminaguard", 0o755); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if err := os.WriteFile(ownBootID, id, 0o444); err != nil {
-		return nil, "", err
+		return "", err
 	}
-	file, err := os.OpenFile(ownBootID, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, "", err
+	if l.bootID, err = keepFile(ownBootID); err != nil {
+		return "", err
 	}
-	if err := syscall.Mount(ownBootID, kernelBootID, "", syscall.MS_BIND, ""); err != nil {
-		return nil, "", fmt.Errorf("mount boot id: %w", err)
-	}
-	l := &Linux{bootID: file}
-	return l, strings.TrimSpace(string(id)), l.SetHostname(firstHostname)
+	return strings.TrimSpace(string(id)), syscall.Mount(ownBootID, kernelBootID, "", syscall.MS_BIND, "")
 }
 
 // SetClock sets the wall clock.
@@ -53,27 +81,21 @@ func (l *Linux) SetClock(t time.Time) error {
 }
 
 // SetBootID writes the id that the machine shows from now on.
-func (l *Linux) SetBootID(id string) error {
-	_, err := l.bootID.WriteAt([]byte(id+"\n"), 0)
-	return err
-}
+func (l *Linux) SetBootID(id string) error { return l.bootID.write(id + "\n") }
 
 // SetHostname sets the host name and the files that repeat it.
 func (l *Linux) SetHostname(name string) error {
-	if err := syscall.Sethostname([]byte(name)); err != nil {
+	if err := quick.SetHostname(name); err != nil {
 		return err
 	}
-	if err := os.WriteFile("/etc/hostname", []byte(name+"\n"), 0o644); err != nil {
+	if err := l.hostname.write(name + "\n"); err != nil {
 		return err
 	}
-	hosts := "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 " + name + "\n"
-	return os.WriteFile("/etc/hosts", []byte(hosts), 0o644)
+	return l.hosts.write("127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 " + name + "\n")
 }
 
 // SetMachineID writes the id that programs take the machine for.
-func (l *Linux) SetMachineID(id string) error {
-	return os.WriteFile("/etc/machine-id", []byte(id+"\n"), 0o644)
-}
+func (l *Linux) SetMachineID(id string) error { return l.machineID.write(id + "\n") }
 
 // Uname returns the kernel's release and the host name.
 func (l *Linux) Uname() (kernel, hostname string, err error) {

@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
+	"syscall"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // Account is whom a command runs as.
@@ -24,7 +26,7 @@ const passwdPath = "/etc/passwd"
 var passwd struct {
 	mu       sync.Mutex
 	accounts []Account
-	changed  time.Time
+	changed  syscall.Timespec
 	size     int64
 }
 
@@ -47,13 +49,13 @@ func LookUpAccount(user string) (Account, error) {
 func accounts() []Account {
 	passwd.mu.Lock()
 	defer passwd.mu.Unlock()
-	info, err := os.Stat(passwdPath)
+	stat, err := quick.Stat(passwdPath)
 	if err != nil {
 		return nil
 	}
-	if info.ModTime() != passwd.changed || info.Size() != passwd.size {
+	if stat.Mtim != passwd.changed || stat.Size != passwd.size {
 		passwd.accounts = readAccounts()
-		passwd.changed, passwd.size = info.ModTime(), info.Size()
+		passwd.changed, passwd.size = stat.Mtim, stat.Size
 	}
 	return passwd.accounts
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // Spec says what to start.
@@ -56,25 +58,19 @@ func (r *Reaper) Start(spec Spec) (*Command, error) {
 	}
 	defer streams.closeTheirs()
 	c := &Command{reaper: r, started: time.Now()}
-	c.PID, c.child, err = r.start(path, spec.Argv, &syscall.ProcAttr{
-		Dir:   spec.Cwd,
-		Env:   env,
-		Files: streams.theirs[:],
-		Sys: &syscall.SysProcAttr{
-			Credential: &syscall.Credential{Uid: spec.Account.UID, Gid: spec.Account.GID},
-			Setsid:     true,
-			Setctty:    spec.Terminal != nil,
-		},
-	})
+	child, err := newPlan(path, spec.Argv, env, spec.Cwd)
+	if err == nil {
+		child.uid, child.gid = spec.Account.UID, spec.Account.GID
+		child.files, child.terminal = streams.theirs, spec.Terminal != nil
+		c.PID, c.child, err = r.start(child)
+	}
 	if err != nil {
 		streams.closeOurs()
 		return nil, refusal(err, spec.Argv[0])
 	}
-	if c.descriptor, err = openDescriptor(c.PID); err != nil {
-		c.Signal(syscall.SIGKILL)
-		streams.closeOurs()
-		return nil, err
-	}
+	// Set so that the runtime's poller takes it: nobody reads it.
+	_ = quick.SetNonblock(int(child.descriptor))
+	c.descriptor = os.NewFile(uintptr(child.descriptor), "process")
 	c.Stdin, c.Stdout, c.Stderr = streams.stdin, streams.stdout, streams.stderr
 	return c, nil
 }

@@ -1,9 +1,10 @@
 package process
 
 import (
-	"os"
 	"strings"
 	"syscall"
+
+	"luminaguard/guest/internal/quick"
 )
 
 const (
@@ -60,8 +61,8 @@ func lookUp(name, path, cwd string) (string, error) {
 }
 
 func executable(file string) error {
-	var stat syscall.Stat_t
-	if err := syscall.Stat(file, &stat); err != nil {
+	stat, err := quick.Stat(file)
+	if err != nil {
 		if err == syscall.ENOTDIR {
 			return syscall.ENOENT
 		}
@@ -76,11 +77,11 @@ func executable(file string) error {
 // workingFolder checks a command's folder before it is used, because a failed
 // start does not tell a missing folder from a missing program.
 func workingFolder(cwd string) error {
-	info, err := os.Stat(cwd)
+	stat, err := quick.Stat(cwd)
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
+	if stat.Mode&syscall.S_IFMT != syscall.S_IFDIR {
 		return syscall.ENOTDIR
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"sort"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -132,4 +133,42 @@ func TestATerminalEndsWithItsCommand(t *testing.T) {
 		t.Fatalf("%q, %v", b, err)
 	}
 	c.Wait()
+}
+
+func TestACommandStartsWithNoSignalHeldBackOrHandled(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("changing the user needs root")
+	}
+	c, err := reaper.Start(Spec{Argv: []string{"/bin/sh", "-c", "cat /proc/self/status"}, Cwd: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	text, _ := io.ReadAll(c.Stdout)
+	c.Wait()
+	for _, none := range []string{"SigBlk:\t0000000000000000\n", "SigCgt:\t0000000000000000\n"} {
+		if !strings.Contains(string(text), none) {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
+func TestAProgramThatCannotBeExecutedLeavesNoChild(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("changing the user needs root")
+	}
+	program := t.TempDir() + "/program"
+	if err := os.WriteFile(program, []byte("\x7fELF and no more"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reaper.Start(Spec{Argv: []string{program}, Cwd: "/"}); !errors.Is(err, ErrNotExecutable) {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil); pid > 0 {
+		t.Fatal(pid, err)
+	}
 }

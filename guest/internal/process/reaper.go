@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // Reaper is the one place that waits for children. Orphans become children of
@@ -59,10 +61,7 @@ func (r *Reaper) reapOrphans() {
 func (r *Reaper) reap() (reaped int, left bool) {
 	for {
 		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-		if err == syscall.EINTR {
-			continue
-		}
+		pid, err := quick.Reap(&status)
 		if err != nil {
 			return reaped, false
 		}
@@ -78,11 +77,15 @@ func (r *Reaper) reap() (reaped int, left bool) {
 }
 
 // start forks and executes, and registers the child before anyone can reap it.
-func (r *Reaper) start(path string, argv []string, attr *syscall.ProcAttr) (int, *child, error) {
+func (r *Reaper) start(p *plan) (int, *child, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pid, err := syscall.ForkExec(path, argv, attr)
+	pid, err := p.start()
 	if err != nil {
+		if pid != 0 {
+			syscall.Wait4(pid, nil, 0, nil)
+			syscall.Close(int(p.descriptor))
+		}
 		return 0, nil, err
 	}
 	c := &child{}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // streams are both ends of a command's three streams: ours, non-blocking and
@@ -63,7 +65,7 @@ func (s *streams) pipe(descriptor int) (*os.File, error) {
 	}
 	s.theirs[descriptor] = uintptr(theirs)
 	s.opened = append(s.opened, uintptr(theirs))
-	if err := syscall.SetNonblock(ours, true); err != nil {
+	if err := quick.SetNonblock(ours); err != nil {
 		syscall.Close(ours)
 		return nil, os.NewSyscallError("pipe", err)
 	}
@@ -72,7 +74,7 @@ func (s *streams) pipe(descriptor int) (*os.File, error) {
 
 func (s *streams) closeTheirs() {
 	for _, fd := range s.opened {
-		syscall.Close(int(fd))
+		quick.Close(int(fd))
 	}
 }
 

@@ -1,0 +1,5 @@
+package quick
+
+import "syscall"
+
+const statAt = syscall.SYS_NEWFSTATAT
