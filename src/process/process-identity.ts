@@ -18,6 +18,16 @@ export async function identifyProcess(pid: number): Promise<ProcessIdentity | un
   }
 }
 
+/** The same at once, for what cannot wait. */
+export function identifyNow(pid: number): ProcessIdentity | undefined {
+  try {
+    return { pid, startTicks: parseStartTicks(readFileSync(`/proc/${pid}/stat`, "latin1")) };
+  } catch {
+    // no /proc (macOS, Windows), or no such process
+    return isAlive(pid) ? { pid, startTicks: null } : undefined;
+  }
+}
+
 /** This process. */
 export function identifySelf(): ProcessIdentity {
   try {
