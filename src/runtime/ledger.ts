@@ -23,6 +23,8 @@ export interface StoreLedgerParts {
 }
 
 const listMax = 1000;
+/** SQLite counts in 64 bits and knows no infinity */
+const noLimit = Number.MAX_SAFE_INTEGER;
 
 export class StoreLedger implements Ledger {
   readonly #store: Store;
@@ -54,7 +56,7 @@ export class StoreLedger implements Ledger {
   }
 
   list({ states, run, limit = listMax }: ApprovalFilter = {}): readonly Approval[] {
-    const rows = this.#store.approvals.list({ states, run }, limit);
+    const rows = this.#store.approvals.list({ states, run }, Math.min(limit, noLimit));
     return rows.flatMap((row) => fromApprovalRow(row) ?? []);
   }
 

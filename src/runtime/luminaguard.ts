@@ -20,6 +20,7 @@ import { DryGround, HostGround } from "./ground.ts";
 import type { Ground } from "./ground.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
+import type { OpenLedger } from "./open-ledger.ts";
 
 export interface SpawnOptions {
   /** @default the configured image, "base" */
@@ -56,6 +57,7 @@ export class LuminaGuard implements AsyncDisposable {
   readonly #ground: Ground;
   readonly #toolEnvironment: Readonly<Record<string, string>>;
   readonly #machines = new Set<Machine>();
+  #ledger: Promise<OpenLedger> | undefined;
 
   constructor({ config, toolEnvironment, dryRun }: LuminaGuardParts) {
     this.config = config;
@@ -135,8 +137,18 @@ export class LuminaGuard implements AsyncDisposable {
     return `an image that has it: ${renderProvidingCommand(image, packages)}`;
   }
 
+  /** The ledger of this person, opened by the first call. Raises STORE_FAILED or HOST_LIMIT. */
+  openLedger(): Promise<OpenLedger> {
+    const { stateDir } = this.config;
+    this.#ledger ??= import("./open-ledger.ts").then(({ openLedger }) => openLedger({ stateDir }));
+    return this.#ledger;
+  }
+
   /** Ends every machine. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#machines].map((machine) => machine.stop()));
+    // whoever opened it was told why it could not be
+    const ledger = await this.#ledger?.catch(() => undefined);
+    await ledger?.[Symbol.asyncDispose]();
   }
 }

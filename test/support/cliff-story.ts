@@ -3,6 +3,7 @@
  * come twice or to the wrong card, time that passes, processes that die. The story keeps its own account
  * of what may run, and compares.
  */
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import type { Approval } from "../../src/approvals/approval.ts";
 import { Cliff } from "../../src/approvals/cliff.ts";
@@ -102,7 +103,7 @@ export async function tellStory(
         asked.catch(() => undefined);
         if (step.policy !== "ask") await asked;
         const isNew = ({ envelope }: Approval): boolean => !before.has(envelope.id);
-        while (!ledger.list({ limit: Infinity }).some(isNew)) await Promise.resolve();
+        while (!ledger.list({ limit: Infinity }).some(isNew)) await setImmediate();
         ids.push(ledger.list({ limit: Infinity }).find(isNew)?.envelope.id ?? "");
         policy.answer = "ask";
         return;

@@ -9,6 +9,6 @@ it("nothing runs unapproved, twice, or after its end, whatever happens in whatev
       const ledger = new MemoryLedger();
       await tellStory({ ledger, advance: (ms) => (ledger.time += ms) }, story);
     }),
-    { numRuns: 300 },
+    { numRuns: 120 },
   );
 });
