@@ -77,101 +77,142 @@ export interface StoryLedger {
 const timeoutMs = 60_000;
 
 /** Throws when anything ran that nobody approved, ran twice, or moved after its end. */
-export async function tellStory(
-  { ledger, advance }: StoryLedger,
-  story: readonly Step[],
-): Promise<void> {
-  const policy = new ScriptedPolicy();
-  const ids: string[] = [];
-  const runs = new Map<string, number>();
-  const ends = new Map<string, string>();
-  let generation = 1;
-  const start = (): Cliff =>
-    new Cliff({ ledger, engine: policy, key: testKey, owner: `p${generation}`, timeoutMs });
-  let cliff = start();
-  let face = cliff.attach("story");
+export async function tellStory(ground: StoryLedger, told: readonly Step[]): Promise<void> {
+  const story = new Story(ground);
+  for (const step of told) {
+    await story.take(step);
+    story.check();
+  }
+  await story.end();
+}
 
-  const get = (id: string | undefined): Approval | undefined =>
-    id === undefined ? undefined : ledger.get(id);
+type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
 
-  const take = async (step: Step): Promise<void> => {
+class Story {
+  readonly #ledger: Ledger;
+  readonly #advance: (ms: number) => void;
+  readonly #policy = new ScriptedPolicy();
+  readonly #ids: string[] = [];
+  readonly #runs = new Map<string, number>();
+  readonly #ends = new Map<string, string>();
+  #generation = 1;
+  #cliff: Cliff;
+  #face: Disposable;
+
+  constructor({ ledger, advance }: StoryLedger) {
+    this.#ledger = ledger;
+    this.#advance = advance;
+    this.#cliff = this.#start();
+    this.#face = this.#cliff.attach("story");
+  }
+
+  async take(step: Step): Promise<void> {
     switch (step.kind) {
-      case "ask": {
-        policy.answer = step.policy;
-        const before = new Set(ledger.list({ limit: Infinity }).map(({ envelope }) => envelope.id));
-        const asked = cliff.request(draftCall({ number: ids.length }));
-        asked.catch(() => undefined);
-        if (step.policy !== "ask") await asked;
-        const isNew = ({ envelope }: Approval): boolean => !before.has(envelope.id);
-        while (!ledger.list({ limit: Infinity }).some(isNew)) await setImmediate();
-        ids.push(ledger.list({ limit: Infinity }).find(isNew)?.envelope.id ?? "");
-        policy.answer = "ask";
-        return;
-      }
-      case "answer": {
-        const shown = get(ids.at(-1 - step.card));
-        if (shown === undefined) return;
-        const { digest, envelope } = shown;
-        const nonce = step.forged ? "0".repeat(32) : envelope.nonce;
-        const wasPending = shown.state === "pending";
-        const isLate = ledger.now() >= Date.parse(envelope.expiresAt);
-        const answers = await Promise.allSettled(
-          Array.from({ length: step.times }, () =>
-            cliff.decide(envelope.id, { digest, nonce, word: step.word, by: "story" }),
-          ),
-        );
-        const taken = answers.filter(({ status }) => status === "fulfilled").length;
-        const expected = wasPending && !isLate && !step.forged ? 1 : 0;
-        if (taken !== expected) throw new Error(`${taken} answers taken, not ${expected}`);
-        return;
-      }
-      case "execute": {
-        const found = get(ids.at(-1 - step.card));
-        if (found === undefined) return;
-        const { id } = found.envelope;
-        await Promise.allSettled(
-          Array.from({ length: step.times }, () =>
-            cliff.execute(id, () => {
-              const approval = ledger.get(id);
-              if (approval?.state !== "executing" || approval.decision?.word !== "approve") {
-                throw new Error(`ran while ${String(approval?.state)}`);
-              }
-              runs.set(id, (runs.get(id) ?? 0) + 1);
-              return step.dies ? Promise.reject(new Error("it failed")) : Promise.resolve();
-            }),
-          ),
-        );
-        return;
-      }
+      case "ask":
+        return await this.#ask(step);
+      case "answer":
+        return await this.#answer(step);
+      case "execute":
+        return await this.#execute(step);
       case "wait":
-        advance(step.ms);
+        this.#advance(step.ms);
         return;
       case "stop":
-        await cliff.cancel("STOP");
+        await this.#cliff.cancel("STOP");
         return;
       case "restart":
-        face[Symbol.dispose]();
-        generation += 1;
-        cliff = start();
-        await cliff.recover((owner) => Promise.resolve(owner === `p${generation}`));
-        face = cliff.attach("story");
-        return;
+        return await this.#restart();
       case "policy changes":
-        policy.version = `sha256:${generation}-${ids.length}-${policy.version.length}`;
-    }
-  };
-
-  for (const step of story) {
-    await take(step);
-    for (const id of ids) {
-      const state = ledger.get(id)?.state ?? "lost";
-      const end = ends.get(id);
-      if (end !== undefined && end !== state) throw new Error(`${end} became ${state}`);
-      if (!["pending", "approved", "executing"].includes(state)) ends.set(id, state);
-      if ((runs.get(id) ?? 0) > 1) throw new Error("it ran twice");
-      if (state === "done" && runs.get(id) !== 1) throw new Error("done, but it did not run");
+        this.#policy.version += "'";
     }
   }
-  face[Symbol.dispose]();
-  await cliff.cancel("the story ends");
+
+  check(): void {
+    for (const id of this.#ids) {
+      const state = this.#ledger.get(id)?.state ?? "lost";
+      const end = this.#ends.get(id);
+      if (end !== undefined && end !== state) throw new Error(`${end} became ${state}`);
+      if (!["pending", "approved", "executing"].includes(state)) this.#ends.set(id, state);
+      const runs = this.#runs.get(id) ?? 0;
+      if (runs > 1) throw new Error("it ran twice");
+      if (state === "done" && runs !== 1) throw new Error("done, but it did not run");
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#face[Symbol.dispose]();
+    await this.#cliff.cancel("the story ends");
+  }
+
+  #start(): Cliff {
+    const owner = `p${this.#generation}`;
+    return new Cliff({
+      ledger: this.#ledger,
+      engine: this.#policy,
+      key: testKey,
+      owner,
+      timeoutMs,
+    });
+  }
+
+  async #ask({ policy }: StepOf<"ask">): Promise<void> {
+    this.#policy.answer = policy;
+    const before = new Set(this.#all().map(({ envelope }) => envelope.id));
+    const asked = this.#cliff.request(draftCall({ number: this.#ids.length }));
+    asked.catch(() => undefined);
+    if (policy !== "ask") await asked;
+    const findNew = (): Approval | undefined =>
+      this.#all().find(({ envelope }) => !before.has(envelope.id));
+    while (findNew() === undefined) await setImmediate();
+    this.#ids.push(findNew()?.envelope.id ?? "");
+    this.#policy.answer = "ask";
+  }
+
+  async #answer({ card, word, times, forged }: StepOf<"answer">): Promise<void> {
+    const shown = this.#at(card);
+    if (shown === undefined) return;
+    const { digest, envelope, state } = shown;
+    const nonce = forged ? "0".repeat(32) : envelope.nonce;
+    const isLate = this.#ledger.now() >= Date.parse(envelope.expiresAt);
+    const answers = await Promise.allSettled(
+      Array.from({ length: times }, () =>
+        this.#cliff.decide(envelope.id, { digest, nonce, word, by: "story" }),
+      ),
+    );
+    const taken = answers.filter(({ status }) => status === "fulfilled").length;
+    const expected = state === "pending" && !isLate && !forged ? 1 : 0;
+    if (taken !== expected) throw new Error(`${taken} answers taken, not ${expected}`);
+  }
+
+  async #execute({ card, times, dies }: StepOf<"execute">): Promise<void> {
+    const id = this.#at(card)?.envelope.id;
+    if (id === undefined) return;
+    const run = (): Promise<void> => {
+      const approval = this.#ledger.get(id);
+      if (approval?.state !== "executing" || approval.decision?.word !== "approve") {
+        throw new Error(`ran while ${String(approval?.state)}`);
+      }
+      this.#runs.set(id, (this.#runs.get(id) ?? 0) + 1);
+      return dies ? Promise.reject(new Error("it failed")) : Promise.resolve();
+    };
+    await Promise.allSettled(Array.from({ length: times }, () => this.#cliff.execute(id, run)));
+  }
+
+  async #restart(): Promise<void> {
+    this.#face[Symbol.dispose]();
+    this.#generation += 1;
+    this.#cliff = this.#start();
+    await this.#cliff.recover((owner) => Promise.resolve(owner === `p${this.#generation}`));
+    this.#face = this.#cliff.attach("story");
+  }
+
+  #all(): readonly Approval[] {
+    return this.#ledger.list({ limit: Infinity });
+  }
+
+  /** Counted from the newest. */
+  #at(card: number): Approval | undefined {
+    const id = this.#ids.at(-1 - card);
+    return id === undefined ? undefined : this.#ledger.get(id);
+  }
 }
