@@ -109,11 +109,11 @@ class Story {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case "ask":
-        return await this.#ask(step);
+        return void await this.#ask(step);
       case "answer":
-        return await this.#answer(step);
+        return void await this.#answer(step);
       case "execute":
-        return await this.#execute(step);
+        return void await this.#execute(step);
       case "wait":
         this.#advance(step.ms);
         return;
@@ -121,7 +121,7 @@ class Story {
         await this.#cliff.cancel("STOP");
         return;
       case "restart":
-        return await this.#restart();
+        return void await this.#restart();
       case "policy changes":
         this.#policy.version += "'";
     }
