@@ -109,11 +109,14 @@ class Story {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case "ask":
-        return void await this.#ask(step);
+        await this.#ask(step);
+        return;
       case "answer":
-        return void await this.#answer(step);
+        await this.#answer(step);
+        return;
       case "execute":
-        return void await this.#execute(step);
+        await this.#execute(step);
+        return;
       case "wait":
         this.#advance(step.ms);
         return;
@@ -121,7 +124,8 @@ class Story {
         await this.#cliff.cancel("STOP");
         return;
       case "restart":
-        return void await this.#restart();
+        await this.#restart();
+        return;
       case "policy changes":
         this.#policy.version += "'";
     }
