@@ -36,7 +36,7 @@ func Up() (Parameters, error) {
 		return parameters, err
 	}
 	setLimits()
-	for _, step := range []func() error{loopbackUp, writeSettings} {
+	for _, step := range []func() error{loopbackUp, writeSettings, slowWatchman} {
 		if err := step(); err != nil {
 			log.Printf("boot: %v", err)
 		}

@@ -119,6 +119,24 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return copy(p, b), err
 }
 
+// WriteTo lets io.Copy pass on what arrived as it is.
+func (s *Stream) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		b, err := s.Next(streamWindow)
+		if err == io.EOF {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+		n, err := w.Write(b)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
 // take swaps the full inbox for the emptied one, so that bytes are copied once
 // on their way in, and lets the client send as many again.
 func (s *Stream) take() error {

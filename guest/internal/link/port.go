@@ -33,6 +33,9 @@ type port struct {
 // chunkMax is how much one write takes; the driver would cut it there anyway.
 const chunkMax = 32 << 10
 
+// pageSize is how much the driver's buffers hold.
+const pageSize = 4096
+
 // findPort looks for a port by the name its host gave it. There is no udev to
 // make the usual links.
 func findPort(name string) (string, error) {
@@ -87,7 +90,7 @@ func servePort(device string, handler h2.Handler) error {
 
 func (p *port) Read(b []byte) (n int, err error) {
 	waitErr := p.raw.Read(func(fd uintptr) bool {
-		n, err = quick.Read(int(fd), b)
+		n, err = readPages(int(fd), b)
 		if err == syscall.EAGAIN {
 			p.met = true // without a host it would have been 0
 			return false
@@ -105,6 +108,21 @@ func (p *port) Read(b []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// readPages reads until a page comes that is not full, and probably the last:
+// the driver hands over one a call.
+func readPages(fd int, b []byte) (got int, err error) {
+	for got < len(b) {
+		n, err := quick.Read(fd, b[got:])
+		if err != nil && got == 0 {
+			return 0, err
+		}
+		if got += n; n%pageSize != 0 || n == 0 {
+			break
+		}
+	}
+	return got, nil
 }
 
 func (p *port) Write(b []byte) (int, error) {

@@ -92,3 +92,14 @@ func TestAHostThatWasThereAndLeavesIsTheEnd(t *testing.T) {
 	_, err = p.Read(b)
 	expect(t, err, os.ErrDeadlineExceeded) // waits for the next
 }
+
+func TestReadingTakesAllThatLiesReady(t *testing.T) {
+	fd, name := aFifo(t)
+	w := writer(t, name)
+	defer w.Close()
+	w.Write(make([]byte, 3*pageSize))
+	p := &port{raw: &waits{fd: fd}}
+	n, err := p.Read(make([]byte, 4*pageSize))
+	expect(t, n, 3*pageSize)
+	expect(t, err, nil)
+}
