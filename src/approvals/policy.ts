@@ -42,7 +42,7 @@ export interface PolicyEngine {
   readonly version: string;
   /** Never throws for what a question holds: an exception while judging is a deny. */
   readonly judge: (question: PolicyQuestion, grants: readonly GrantRule[]) => PolicyVerdict;
-  /** The exact text of the rule that a grant adds, for the card and for `judge`. Raises USAGE. */
+  /** The exact text of the rule that a grant adds, for the card and for `judge`. Raises USAGE, GRANT_REFUSED. */
   readonly writeGrant: (scope: GrantScope) => string;
 }
 
@@ -51,6 +51,11 @@ export interface GrantScope {
   readonly who: string;
   readonly effect: Effect["kind"];
   readonly tool: string;
+  /**
+   * what it acts on, as the engine names it: the folder, the host, the repository, …; a tool call's
+   * is its tool when left out, any other effect is refused without
+   */
+  readonly resource?: string;
   /** null: in any run; with `task`, only in that task */
   readonly run: string | null;
   readonly task: string | null;

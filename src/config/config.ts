@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { nearestNames } from "../base/nearest.ts";
+import { nearestNames, renderDidYouMean } from "../base/nearest.ts";
 import { LuminaGuardError, messageOf } from "../errors.ts";
 import { resolveFolders } from "./folders.ts";
 
@@ -15,6 +15,8 @@ export interface Config {
   readonly cacheDir: string;
   /** change sets that wait for a person */
   readonly stateDir: string;
+  /** the person's own settings and policy */
+  readonly configDir: string;
   /** sockets of running machines */
   readonly runtimeDir: string;
   readonly homeDir: string;
@@ -28,6 +30,8 @@ export interface Config {
   readonly cpus: number;
   /** images and templates kept, in `MiB` */
   readonly cacheMibMax: number;
+  /** policy below the person's own: `observe`, `balanced` or `locked` */
+  readonly policyPreset: string;
   /** time a card waits for an answer, in `s` */
   readonly approvalTimeoutS: number;
 }
@@ -60,6 +64,8 @@ interface Setting {
   readonly fallback: Value;
   readonly min?: number;
   readonly max?: number;
+  /** words it can be; any text when left out */
+  readonly words?: readonly string[];
   /** a file that comes with a project must not move these; only the person's own file is read */
   readonly inFile: boolean;
 }
@@ -72,7 +78,8 @@ export function loadConfig(environment: Environment = process.env): LoadedConfig
   const homeDir = environment["HOME"] || userInfo().homedir;
   const folders = resolveFolders(environment, process.platform, process.getuid?.(), homeDir);
   const settings = describeSettings(folders, homeDir, environment["PATH"] ?? "");
-  const path = environment["LUMINAGUARD_CONFIG"] || join(folders.config, "config.json");
+  const configDir = environment["LUMINAGUARD_CONFIG_DIR"] || folders.config;
+  const path = environment["LUMINAGUARD_CONFIG"] || join(configDir, "config.json");
   const file = readConfigFile(path, settings);
   const entries = (Object.entries(settings) as [Key, Setting][]).map(
     ([key, setting]): ConfigEntry => {
@@ -110,12 +117,19 @@ function describeSettings(
     cacheDir: { variable: "LUMINAGUARD_CACHE_DIR", fallback: folders.cache, inFile: true },
     stateDir: { variable: "LUMINAGUARD_STATE_DIR", fallback: folders.state, inFile: true },
     runtimeDir: { variable: "LUMINAGUARD_RUNTIME_DIR", fallback: folders.runtime, inFile: true },
+    configDir: { variable: "LUMINAGUARD_CONFIG_DIR", fallback: folders.config, inFile: false },
     homeDir: { variable: "HOME", fallback: homeDir, inFile: false },
     searchPath: { variable: "PATH", fallback: searchPath || systemPath, inFile: false },
     image: { variable: "LUMINAGUARD_IMAGE", fallback: "base", inFile: true },
     memoryMib: number("LUMINAGUARD_MEMORY_MIB", 512, 96, 65_536),
     cpus: number("LUMINAGUARD_CPUS", 1, 1, 32),
     cacheMibMax: number("LUMINAGUARD_CACHE_MIB_MAX", 20_480, 1, 10_000_000),
+    policyPreset: {
+      variable: "LUMINAGUARD_POLICY_PRESET",
+      fallback: "balanced",
+      words: ["observe", "balanced", "locked"],
+      inFile: true,
+    },
     approvalTimeoutS: number("LUMINAGUARD_APPROVAL_TIMEOUT", 300, 1, 86_400),
   };
 }
@@ -126,8 +140,7 @@ function number(variable: string, fallback: number, min: number, max: number): S
 
 function parseValue(name: string, value: unknown, setting: Setting): Value {
   if (typeof setting.fallback === "string") {
-    if (typeof value === "string" && value !== "") return value;
-    throw new LuminaGuardError("CONFIG_INVALID", `${name} must be text`);
+    return parseText(name, value, setting.words);
   }
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = setting;
   const parsed = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
@@ -136,6 +149,16 @@ function parseValue(name: string, value: unknown, setting: Setting): Value {
   }
   throw new LuminaGuardError("CONFIG_INVALID", `${name} is ${JSON.stringify(value)}`, {
     hint: `use a whole number from ${min} to ${max}`,
+  });
+}
+
+function parseText(name: string, value: unknown, words: readonly string[] | undefined): string {
+  if (typeof value !== "string" || value === "") {
+    throw new LuminaGuardError("CONFIG_INVALID", `${name} must be text`);
+  }
+  if (words === undefined || words.includes(value)) return value;
+  throw new LuminaGuardError("CONFIG_INVALID", `${name} is ${JSON.stringify(value)}`, {
+    hint: renderDidYouMean(value, words) ?? `use ${words.join(", ")}`,
   });
 }
 

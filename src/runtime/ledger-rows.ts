@@ -35,6 +35,7 @@ const scopeSchema: v.GenericSchema<unknown, GrantScope> = v.strictObject({
   who: v.string(),
   effect: v.picklist(effectKinds),
   tool: v.string(),
+  resource: v.exactOptional(v.string()),
   run: v.nullable(v.string()),
   task: v.nullable(v.string()),
   args: v.record(v.string(), v.string()),

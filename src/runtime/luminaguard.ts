@@ -8,6 +8,7 @@ import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
 import type { ImageStore } from "../image/image-store.ts";
 import type { SpawnPhase } from "../vm/hypervisor.ts";
+import { PolicyDesk } from "./policy-desk.ts";
 import { reapMachines } from "../vm/machine-folder.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
 import { Pool } from "../vm/pool.ts";
@@ -52,6 +53,7 @@ export class LuminaGuard implements AsyncDisposable {
   readonly images: ImageStore;
   readonly changes: ChangeDesk;
   readonly cache: CacheDesk;
+  readonly policy: PolicyDesk;
   /** this host, for whoever wants to know what it can do */
   readonly host: HostGround;
   readonly #ground: Ground;
@@ -65,6 +67,7 @@ export class LuminaGuard implements AsyncDisposable {
     this.images = createImageStore({ cacheDir: config.cacheDir, env: toolEnvironment });
     this.changes = new ChangeDesk(config.stateDir);
     this.cache = new CacheDesk(config.cacheDir, this.images);
+    this.policy = new PolicyDesk(config);
     this.host = new HostGround(config, this.images);
     this.#ground = dryRun ? new DryGround(config.runtimeDir) : this.host;
   }
@@ -123,8 +126,8 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** The folder as a workspace. Raises WORKSPACE_REFUSED for the home folder, "/", and our own folders. */
   resolveWorkspace(folder: string, signal?: AbortSignal): Promise<string> {
-    const { homeDir, cacheDir, stateDir, runtimeDir } = this.config;
-    const apart = [cacheDir, stateDir, runtimeDir];
+    const { homeDir, cacheDir, stateDir, configDir, runtimeDir } = this.config;
+    const apart = [cacheDir, stateDir, configDir, runtimeDir];
     return resolveWorkspaceRoot(folder, { home: homeDir, apart, signal });
   }
 

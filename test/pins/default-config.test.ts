@@ -6,6 +6,7 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
   expect(loadConfig(environment).config).toEqual({
     cacheDir: "/home/ada/.cache/luminaguard",
     stateDir: "/home/ada/.local/state/luminaguard",
+    configDir: "/home/ada/.config/luminaguard",
     runtimeDir: "/run/user/1000/luminaguard",
     homeDir: "/home/ada",
     searchPath: "/usr/bin",
@@ -13,6 +14,7 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
     memoryMib: 512,
     cpus: 1,
     cacheMibMax: 20480,
+    policyPreset: "balanced",
     approvalTimeoutS: 300,
   });
 });

@@ -1,0 +1,112 @@
+/** Policy files that do not come with the package: a person's own, and the one in a repository. */
+import { constants } from "node:fs";
+import { lstat, open, readdir } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { errnoOf } from "../base/host-error.ts";
+import { LuminaGuardError, messageOf } from "../errors.ts";
+import type { PolicyFile } from "./policy-file.ts";
+
+/** most files of a person's own */
+const filesMax = 200;
+/** largest file of a person's own in `bytes` */
+const ownBytesMax = 1024 ** 2;
+/** largest file in a repository in `bytes` */
+const repositoryBytesMax = 64 * 1024;
+
+/** Below the workspace's root. */
+export const repositoryPolicyPath = ".luminaguard/policy.cedar";
+
+/** `policy/*.cedar` below the configuration's folder, by name; none where there is no such folder. */
+export async function readOwnPolicies(configDir: string): Promise<readonly PolicyFile[]> {
+  const folder = join(configDir, "policy");
+  const names = (await listFolder(folder)).filter((name) => name.endsWith(".cedar")).sort();
+  if (names.length > filesMax) throw unreadable(folder, `more than ${filesMax} files`);
+  return Promise.all(
+    names.map((name) => readPolicyFile(join(folder, name), { name: `policy/${name}` })),
+  );
+}
+
+export interface ReadPolicyOptions {
+  /** begins the ids of its rules
+   * @default the file's own name */
+  readonly name?: string;
+}
+
+/** One file of the person's own. Raises POLICY_INVALID where it cannot be read. */
+export async function readPolicyFile(
+  path: string,
+  { name = basename(path) }: ReadPolicyOptions = {},
+): Promise<PolicyFile> {
+  const text = await readBounded(path, ownBytesMax, 0);
+  if (text === undefined) throw unreadable(path, "no such file");
+  return { name, text, origin: "user" };
+}
+
+/**
+ * The policy that a repository brings, or undefined. It is hostile: no link is followed, nothing
+ * but a plain file is read, and what cannot be read is POLICY_INVALID, so that nothing is allowed.
+ */
+export async function readRepositoryPolicy(root: string): Promise<PolicyFile | undefined> {
+  const path = join(root, repositoryPolicyPath);
+  const folder = await lstat(dirname(path)).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw unreadable(path, messageOf(error));
+  });
+  if (folder === undefined) return undefined;
+  if (!folder.isDirectory()) throw unreadable(path, `${dirname(path)} is no folder`);
+  const text = await readBounded(path, repositoryBytesMax, constants.O_NOFOLLOW);
+  if (text === undefined) return undefined;
+  return { name: repositoryPolicyPath, text, origin: "repository" };
+}
+
+async function listFolder(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw unreadable(folder, messageOf(error));
+  }
+}
+
+async function readBounded(
+  path: string,
+  bytesMax: number,
+  flags: number,
+): Promise<string | undefined> {
+  let file: FileHandle;
+  try {
+    // a pipe in a file's place must not be waited for
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw unreadable(path, errnoOf(error) === "ELOOP" ? "is a link" : messageOf(error));
+  }
+  try {
+    if (!(await file.stat()).isFile()) throw unreadable(path, "is no plain file");
+    const buffer = Buffer.alloc(bytesMax + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length <= bytesMax; length += read) {
+      read = (await file.read(buffer, length, buffer.length - length)).bytesRead;
+    }
+    if (length > bytesMax) throw unreadable(path, `is larger than ${bytesMax / 1024} KiB`);
+    return decode(path, buffer.subarray(0, length));
+  } finally {
+    await file.close();
+  }
+}
+
+function decode(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw unreadable(path, "is not text in UTF-8", error);
+  }
+}
+
+function unreadable(path: string, why: string, cause?: unknown): LuminaGuardError {
+  return new LuminaGuardError("POLICY_INVALID", `policy ${path}: ${why}`, {
+    hint: "put it right or remove it; until then nothing is allowed",
+    cause,
+  });
+}

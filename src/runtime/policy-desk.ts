@@ -1,0 +1,44 @@
+/** The policy in force: a preset, the person's own files over it, and what a repository forbids beside. */
+import type { PolicyEngine } from "../approvals/policy.ts";
+import type { Config } from "../config/config.ts";
+import { loadCedar } from "../policy/cedar.ts";
+import { CedarEngine } from "../policy/engine.ts";
+import type { PolicyFile } from "../policy/policy-file.ts";
+import { readOwnPolicies, readRepositoryPolicy } from "../policy/read-policies.ts";
+import type { Rule } from "../policy/rule.ts";
+import { readPreset, readSchema } from "../policy/shipped.ts";
+
+/** What the cliff asks, and what a person may see of it. */
+export interface PolicyInForce extends PolicyEngine {
+  readonly rules: readonly Rule[];
+}
+
+export class PolicyDesk {
+  readonly #config: Pick<Config, "configDir" | "policyPreset">;
+
+  constructor(config: Pick<Config, "configDir" | "policyPreset">) {
+    this.#config = config;
+  }
+
+  /**
+   * The policy as it is on disk now. A workspace's own policy is read from its root and can only
+   * tighten. Raises POLICY_INVALID: where policy cannot be read, nothing is allowed.
+   */
+  async open(workspaceRoot?: string): Promise<PolicyInForce> {
+    const [cedar, schema, files] = await Promise.all([
+      loadCedar(),
+      readSchema(),
+      this.#readFiles(workspaceRoot),
+    ]);
+    return new CedarEngine(cedar, { schema, files });
+  }
+
+  async #readFiles(workspaceRoot: string | undefined): Promise<readonly PolicyFile[]> {
+    const [preset, own, repository] = await Promise.all([
+      readPreset(this.#config.policyPreset),
+      readOwnPolicies(this.#config.configDir),
+      workspaceRoot === undefined ? undefined : readRepositoryPolicy(workspaceRoot),
+    ]);
+    return [preset, ...own, ...(repository === undefined ? [] : [repository])];
+  }
+}
