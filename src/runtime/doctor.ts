@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { arch, release, totalmem } from "node:os";
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
+import type { ConfinementReport } from "../vm/confinement-probe.ts";
 import type { CanaryResult } from "../vm/select.ts";
 import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 
@@ -31,14 +32,15 @@ export async function diagnose(
 ): Promise<Diagnosis> {
   const image = await findImage(lumina, options);
   const machines = image.image && (await findMachines(lumina, image.image, options.signal));
-  const walls = await findWalls(lumina);
+  const confinement = await lumina.host.confinement();
   const canRun = machines?.canRun === true;
   return {
     canRun,
     findings: [
       finding("host", `${process.platform} ${release()} ${arch()}`, "ok", { detail: memoryOf() }),
       ...(machines?.findings ?? []),
-      walls,
+      describeWalls(confinement),
+      describeGroups(confinement),
       image.finding,
       ...(await findTemplates(lumina)),
       await findOpenFiles(),
@@ -117,8 +119,7 @@ function describeCanary({ accelerator, booted, reason, durationMs }: CanaryResul
   return finding(accelerator, `canary booted in ${took}`, "chosen", { detail, isPart: true });
 }
 
-async function findWalls(lumina: LuminaGuard): Promise<Finding> {
-  const { asRoot, namespaces, reason } = await lumina.host.confinement();
+function describeWalls({ asRoot, namespaces, reason }: ConfinementReport): Finding {
   if (namespaces) {
     const who = asRoot ? "a user id for each machine" : "your user";
     return finding("walls", `namespaces, seccomp, limits, ${who}`, "ok");
@@ -127,6 +128,15 @@ async function findWalls(lumina: LuminaGuard): Promise<Finding> {
     detail: reason ?? "",
     fix: "sudo apt-get install bubblewrap; on Ubuntu 24.04 see docs/platforms.md#namespaces",
   });
+}
+
+function describeGroups({ groups }: ConfinementReport): Finding {
+  if (groups.kind === "ready") {
+    const controllers = groups.parents.flatMap((parent) => parent.controllers);
+    return finding("bounds", `${controllers.join(", ")} by control groups`, "ok");
+  }
+  const { reason, fix } = groups;
+  return finding("bounds", "address space and open files only", "low", { detail: reason, fix });
 }
 
 async function findTemplates(lumina: LuminaGuard): Promise<readonly Finding[]> {

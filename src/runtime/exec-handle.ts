@@ -40,27 +40,37 @@ export interface ExecResult {
 const defaultOutputBytesMax = 64 * 1024 * 1024;
 const timedOutCode = 124;
 
+/** What a failure of the wire means for whoever waits for the command. */
+export type ExplainFailure = (error: unknown) => Promise<unknown>;
+
 export class ExecHandle implements PromiseLike<ExecResult> {
   readonly #exec: WireExec;
   readonly #outputBytesMax: number;
+  readonly #explain: ExplainFailure;
   #result: Promise<ExecResult> | undefined;
 
-  constructor(exec: WireExec, options: ExecOptions) {
+  constructor(exec: WireExec, options: ExecOptions, explain: ExplainFailure) {
     this.#exec = exec;
+    this.#explain = explain;
     this.#outputBytesMax = options.outputBytesMax ?? defaultOutputBytesMax;
     void this.#feed(options.stdin);
   }
 
   /** What the command prints, as it comes, in order. For one reader; then await `exit` and not the handle. */
   get output(): AsyncGenerator<OutputChunk, void, undefined> {
-    return this.#exec.output();
+    return this.#output();
   }
 
   /** How the command ended, for a caller who reads `output`. */
   get exit(): Promise<Omit<ExecResult, "stdout" | "stderr">> {
-    return this.#exec.exit.then(({ exitCode, timedOut, durationMs }) => {
-      return { exitCode: timedOut ? timedOutCode : exitCode, timedOut, durationMs };
-    });
+    return this.#exec.exit.then(
+      ({ exitCode, timedOut, durationMs }) => {
+        return { exitCode: timedOut ? timedOutCode : exitCode, timedOut, durationMs };
+      },
+      async (error: unknown) => {
+        throw await this.#explain(error);
+      },
+    );
   }
 
   /** Writes to stdin; resolves when more can be written. */
@@ -94,11 +104,19 @@ export class ExecHandle implements PromiseLike<ExecResult> {
     return this.#result.then(onDone, onFailed);
   }
 
+  async *#output(): AsyncGenerator<OutputChunk, void, undefined> {
+    try {
+      yield* this.#exec.output();
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
   async #collect(): Promise<ExecResult> {
     let bytes = 0;
     const max = this.#outputBytesMax;
     const kept = { stdout: new ByteCollector(max), stderr: new ByteCollector(max) };
-    for await (const { source, data } of this.#exec.output()) {
+    for await (const { source, data } of this.#output()) {
       kept[source].push(data);
       bytes += data.length;
       if (bytes <= max) continue;

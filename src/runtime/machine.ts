@@ -1,5 +1,7 @@
 /** One running machine with its wire: what a program that uses LuminaGuard holds. */
 import type { Duplex, Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { CanaryResult } from "../vm/select.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
@@ -33,6 +35,9 @@ export interface MachineFacts {
   readonly accelerator: string;
   readonly canaries: readonly CanaryResult[];
 }
+
+/** time between a machine's last sign and its end, in `ms` */
+const dyingMs = 1_000;
 
 export class Machine implements AsyncDisposable {
   readonly files: MachineFiles;
@@ -102,7 +107,20 @@ export class Machine implements AsyncDisposable {
       tty,
       stdin: stdin !== undefined,
     };
-    return new ExecHandle(this.#wire.exec(start, { signal }), options);
+    const command = this.#wire.exec(start, { signal });
+    return new ExecHandle(command, options, (error) => this.#explain(error));
+  }
+
+  /** A machine that ended by itself closes the wire first; why it ended says more. */
+  async #explain(error: unknown): Promise<unknown> {
+    if (!isLuminaGuardError(error, "WIRE_BROKEN")) return error;
+    const late = setTimeout(dyingMs, undefined, { ref: false });
+    const end = await Promise.race([this.exited, late]);
+    if (end === undefined || end.requested) return error;
+    return new LuminaGuardError("VM_GONE", `the machine ended: ${end.reason}`, {
+      hint: "spawn a new machine",
+      cause: error,
+    });
   }
 
   /** A byte stream to a port inside the machine. */

@@ -1,6 +1,8 @@
 /** Which walls can be built on this host: found by building them around a program that does nothing. */
 import { release } from "node:os";
 import { runProgram } from "../process/run-program.ts";
+import type { GroupPlan } from "./cgroup-plan.ts";
+import { probeGroups } from "./cgroup-probe.ts";
 import { confine } from "./confinement.ts";
 import type { ConfinementTools } from "./confinement.ts";
 import type { VerdictCache } from "./verdict-cache.ts";
@@ -8,6 +10,8 @@ import type { VerdictCache } from "./verdict-cache.ts";
 export interface ConfinementReport extends ConfinementTools {
   /** why there are no namespaces */
   readonly reason: string | undefined;
+  /** where control groups are made, or why there are none */
+  readonly groups: GroupPlan;
 }
 
 const unprivilegedUid = 1_879_048_191;
@@ -16,10 +20,19 @@ export async function probeConfinement(
   asRoot: boolean,
   cache: VerdictCache,
 ): Promise<ConfinementReport> {
+  const groups = probeGroups(asRoot);
+  const groupParents = groups.kind === "ready" ? groups.parents : [];
+  return { asRoot, groups, groupParents, ...(await probeNamespaces(asRoot, cache)) };
+}
+
+async function probeNamespaces(
+  asRoot: boolean,
+  cache: VerdictCache,
+): Promise<Pick<ConfinementReport, "namespaces" | "reason">> {
   // another kernel may allow less: a machine that cannot be confined then fails to start, and says so
   const cacheKey = `confinement ${asRoot ? "root" : "user"} ${release()}`;
   const known = await cache.get(cacheKey);
-  if (known === "namespaces") return { asRoot, namespaces: true, reason: undefined };
+  if (known === "namespaces") return { namespaces: true, reason: undefined };
   const [file, ...args] = confine(
     {
       command: ["/usr/bin/true"],
@@ -36,8 +49,8 @@ export async function probeConfinement(
   try {
     await runProgram(file, args, { timeoutMs: 10_000 });
     await cache.set(cacheKey, "namespaces");
-    return { asRoot, namespaces: true, reason: undefined };
+    return { namespaces: true, reason: undefined };
   } catch (error) {
-    return { asRoot, namespaces: false, reason: (error as Error).message };
+    return { namespaces: false, reason: (error as Error).message };
   }
 }

@@ -6,12 +6,15 @@
  * Pure: from a command and what it may touch to the command that is run.
  */
 import { dirname } from "node:path";
+import type { GroupParent } from "./cgroup-plan.ts";
 
 export interface ConfinementTools {
   /** namespaces by bubblewrap; without it only user id, limits and death with the parent remain */
   readonly namespaces: boolean;
   /** LuminaGuard runs as root, so each machine gets a user id of its own */
   readonly asRoot: boolean;
+  /** where each machine gets a control group; none: its address space is what is bounded */
+  readonly groupParents: readonly GroupParent[];
 }
 
 export interface Confined {
@@ -29,6 +32,8 @@ export interface Confined {
   readonly addressSpaceBytesMax: number;
   /** descriptor on which the wall-builder says the pid of the first process inside */
   readonly infoFd: number;
+  /** descriptor from which the wall-builder waits for a byte before it starts the command */
+  readonly gateFd?: number | undefined;
 }
 
 /** largest number of threads and processes of one machine's user */
@@ -40,7 +45,7 @@ const systemFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin"];
 
 export function confine(
   confined: Confined,
-  tools: ConfinementTools,
+  tools: Pick<ConfinementTools, "asRoot" | "namespaces">,
 ): readonly [string, ...string[]] {
   return [
     "prlimit",
@@ -54,7 +59,7 @@ export function confine(
   ];
 }
 
-function inNamespaces(confined: Confined, tools: ConfinementTools): string[] {
+function inNamespaces(confined: Confined, tools: Pick<ConfinementTools, "asRoot">): string[] {
   const visible = [
     ...systemFolders.flatMap((path) => ["--ro-bind-try", path, path]),
     ...confined.readOnly.flatMap((path) => ["--ro-bind", path, path]),
@@ -68,6 +73,7 @@ function inNamespaces(confined: Confined, tools: ConfinementTools): string[] {
     // bubblewrap's own first process stays in the new pid namespace: a parent's death may signal it,
     // though not a process of another user, and the kernel takes the namespace down with it
     ...["--die-with-parent", "--info-fd", String(confined.infoFd)],
+    ...(confined.gateFd === undefined ? [] : ["--block-fd", String(confined.gateFd)]),
     ...["--dev", "/dev", "--proc", "/proc"],
     // as root, folders that lead to a bind would be made for root alone
     ...listParents([...confined.readOnly, ...confined.readWrite]).flatMap((path) => {

@@ -13,6 +13,9 @@ import { LuminaGuardError } from "../errors.ts";
 import { killProcess } from "../process/child.ts";
 import { findByArgument, identifySelf, isRunning } from "../process/process-identity.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
+import { nameGroups, removeGroups } from "./cgroup.ts";
+import type { Group } from "./cgroup.ts";
+import type { GroupParent } from "./cgroup-plan.ts";
 
 /**
  * First of 2^20 user ids that only machines use. systemd's table of ids (docs/UIDS-GIDS) leaves
@@ -30,6 +33,8 @@ export interface MachineFolder {
   readonly path: string;
   /** the user the hypervisor process runs as; `undefined`: the caller's own */
   readonly uid: number | undefined;
+  /** control groups of the machine's own, in the record before anybody makes them */
+  readonly groups: readonly Group[];
   /** adds the hypervisor process to the record */
   readonly recordProcess: (vmm: ProcessIdentity) => Promise<void>;
   readonly remove: () => Promise<void>;
@@ -39,15 +44,22 @@ const identitySchema = v.object({
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   startTicks: v.nullable(v.number()),
 });
-const recordSchema = v.object({ host: identitySchema, vmm: v.optional(identitySchema) });
+const recordSchema = v.object({
+  host: identitySchema,
+  vmm: v.optional(identitySchema),
+  groups: v.optional(v.array(v.string()), []),
+});
+type MachineRecord = v.InferOutput<typeof recordSchema>;
 
 /**
- * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own.
+ * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own. Its control
+ * groups will be below `groupParents`.
  * Raises HOST_LIMIT when the path is too long for a socket or the folder cannot be made.
  */
 export async function createMachineFolder(
   runtimeDir: string,
   asRoot: boolean,
+  groupParents: readonly GroupParent[] = [],
 ): Promise<MachineFolder> {
   const longest = join(runtimeDir, "vm-00000", socketName);
   if (Buffer.byteLength(longest) > socketPathBytesMax) {
@@ -62,24 +74,28 @@ export async function createMachineFolder(
   const { number, path, id } = await claim(runtimeDir);
   const uid = asRoot ? machineUidFirst + number : undefined;
   const host = identifySelf();
+  const groups = nameGroups(groupParents, `${id}-${randomBytes(4).toString("hex")}`);
+  const groupFolders = groups.map(({ folder }) => folder);
   const write = async (vmm?: ProcessIdentity): Promise<void> => {
     const file = join(runtimeDir, `${id}.json`);
-    await writeFile(`${file}.new`, JSON.stringify({ host, vmm }), { mode: 0o600 });
+    const record: MachineRecord = { host, vmm, groups: groupFolders };
+    await writeFile(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
     await rename(`${file}.new`, file);
   };
   try {
     if (uid !== undefined) await chown(path, uid, uid);
     await write();
   } catch (error) {
-    await removeMachine(runtimeDir, id);
+    await removeMachine(runtimeDir, id, []);
     throw toHostError(error, "a machine's folder cannot be made");
   }
   return {
     id,
     path,
     uid,
+    groups,
     recordProcess: write,
-    remove: () => removeMachine(runtimeDir, id),
+    remove: () => removeMachine(runtimeDir, id, groupFolders),
   };
 }
 
@@ -103,9 +119,15 @@ function isTaken(error: unknown): boolean {
   throw error;
 }
 
-async function removeMachine(runtimeDir: string, id: string): Promise<void> {
+async function removeMachine(
+  runtimeDir: string,
+  id: string,
+  groupFolders: readonly string[],
+): Promise<void> {
+  const groupsGone = await removeGroups(groupFolders);
   await rm(join(runtimeDir, id), { recursive: true, force: true });
   await rm(join(runtimeDir, `${id}.json.new`), { force: true });
+  if (!groupsGone) return; // the record leads a later start to them
   await rm(join(runtimeDir, `${id}.json`), { force: true });
 }
 
@@ -125,7 +147,7 @@ export async function reapMachines(runtimeDir: string): Promise<readonly string[
     if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
     if (record !== undefined && (await isRunning(record.host))) continue;
     for (const pid of await findHypervisor(runtimeDir, id, record)) killProcess(pid);
-    await removeMachine(runtimeDir, id);
+    await removeMachine(runtimeDir, id, record?.groups ?? []);
     reaped.push(id);
   }
   return reaped;
@@ -135,13 +157,13 @@ export async function reapMachines(runtimeDir: string): Promise<readonly string[
 async function findHypervisor(
   runtimeDir: string,
   id: string,
-  record: v.InferOutput<typeof recordSchema> | undefined,
+  record: MachineRecord | undefined,
 ): Promise<readonly number[]> {
   if (record?.vmm === undefined) return findByArgument(join(runtimeDir, id, socketName));
   return (await isRunning(record.vmm)) ? [record.vmm.pid] : [];
 }
 
-async function readRecord(path: string): Promise<v.InferOutput<typeof recordSchema> | undefined> {
+async function readRecord(path: string): Promise<MachineRecord | undefined> {
   try {
     return v.parse(recordSchema, JSON.parse(await readFile(path, "utf8")));
   } catch {

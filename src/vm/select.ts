@@ -192,13 +192,14 @@ async function fingerprintHost(options: SelectOptions, qemu: QemuBinary): Promis
   const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   const flags = /^flags\s*:.*$/m.exec(cpuinfo)?.[0] ?? "";
   const candidates = await listCandidates(options);
+  const { asRoot, namespaces } = options.tools;
   const facts = [
     release(),
     qemu.fingerprint,
     options.kernelSha256,
     flags,
     candidates,
-    options.tools,
+    { asRoot, namespaces },
   ];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }

@@ -42,7 +42,7 @@ describe("the doctor", () => {
       fix: expect.stringContaining("apt-get install") as unknown,
     });
     expect(findings.map(({ name }) => name)).toEqual([
-      ...["host", "hypervisor", "walls", "image", "templates", "limits"],
+      ...["host", "hypervisor", "walls", "bounds", "image", "templates", "limits"],
     ]);
   });
 

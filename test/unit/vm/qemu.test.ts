@@ -34,7 +34,7 @@ function createBench(options: FakeQemuOptions & { templates?: boolean } = {}): B
     architecture: "x64",
     runtimeDir,
     searchPath: temp.path,
-    tools: { asRoot: false, namespaces: false },
+    tools: { asRoot: false, namespaces: false, groupParents: [] },
     templates,
   });
   const phases: string[] = [];

@@ -18,7 +18,7 @@ function select(folder: string, more: Partial<SelectOptions> = {}): Promise<Sele
     architecture: "x64",
     platform: "darwin",
     searchPath: folder,
-    tools: { asRoot: false, namespaces: false },
+    tools: { asRoot: false, namespaces: false, groupParents: [] },
     cache: new VerdictCache(join(folder, "host.json")),
     image,
     kernelSha256: "1".repeat(64),
@@ -103,7 +103,7 @@ describe("choosing how to run machines", () => {
   it("refuses root a hypervisor that cannot be confined", async () => {
     using temp = makeTempDir();
     const { starts } = plantFakeQemu(temp.path);
-    const tools = { asRoot: true, namespaces: false };
+    const tools = { asRoot: true, namespaces: false, groupParents: [] };
     await expect(select(temp.path, { tools })).rejects.toMatchObject({
       code: "HYPERVISOR_UNAVAILABLE",
       hint: expect.stringContaining("bubblewrap") as unknown,

@@ -11,6 +11,7 @@ import { killProcess, startChild } from "../../../process/child.ts";
 import type { Child } from "../../../process/child.ts";
 import { identifyProcess, listChildren } from "../../../process/process-identity.ts";
 import type { ProcessIdentity } from "../../../process/process-identity.ts";
+import { joinGroups, limitsOf, makeGroups, wasOutOfMemory } from "../../cgroup.ts";
 import { confine } from "../../confinement.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type { VmExit } from "../../hypervisor.ts";
@@ -66,12 +67,14 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
       groups: await groupsOf(start.devices),
       addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
       infoFd: qemuFds.info,
+      gateFd: qemuFds.gate,
     },
     tools,
   );
   let child: Child;
   try {
-    child = await startChild(file, args, { channels: 2 });
+    await makeGroups(folder.groups, limitsOf(spec));
+    child = await startChild(file, args, { channels: 3 });
   } catch (error) {
     await folder.remove();
     throw error;
@@ -87,9 +90,9 @@ async function groupsOf(devices: readonly string[]): Promise<readonly number[]> 
 
 async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
   const { folder, tools } = start;
-  const [info, controlChannel] = child.channels;
-  if (info === undefined || controlChannel === undefined) {
-    throw new Error("two channels were asked for");
+  const [info, controlChannel, gate] = child.channels;
+  if (info === undefined || controlChannel === undefined || gate === undefined) {
+    throw new Error("three channels were asked for");
   }
   const control = new QmpClient(controlChannel);
   const statePath = `${folder.path}/state.sock`;
@@ -98,7 +101,9 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   let requested = false;
   const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
     for (const channel of child.channels) channel.destroy();
+    const tookTooMuch = await wasOutOfMemory(folder.groups);
     await folder.remove();
+    if (tookTooMuch) return { requested, reason: renderOutOfMemory(start.spec) };
     const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
     return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
   });
@@ -121,10 +126,16 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
     const died = child.exited.then(() => Promise.reject(startFailure(child)));
     const identity = await Promise.race([readPid(child, info, tools), died]);
     first = identity.pid;
+    const joining = joinGroups(folder.groups, first);
+    joining.catch(() => undefined); // awaited before the guest runs
+    // a clone waits for its state, so it may load meanwhile; what boots is held back
+    if (start.incomingState === undefined) await joining;
+    gate.end("go");
     await folder.recordProcess(identity);
     await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
     await chmod(`${folder.path}/wire.sock`, 0o600);
+    await joining;
     if (start.incomingState !== undefined) await thaw(control, statePath, start.incomingState);
     const pid = tools.namespaces ? ((await listChildren(first))[0] ?? first) : first;
     return { pid, control, statePath, exited, consoleTail: child.stdoutTail, quit, kill };
@@ -177,6 +188,11 @@ function startFailure(child: Child): LuminaGuardError {
       details: { stderr: child.stderrTail() },
     },
   );
+}
+
+function renderOutOfMemory(spec: VmSpec): string {
+  const mebibytes = Math.round(limitsOf(spec).memoryBytes / 1024 ** 2);
+  return `the hypervisor took more than its limit of ${mebibytes} MiB of memory and was ended`;
 }
 
 function lastLine(text: string): string {

@@ -216,7 +216,7 @@ export class QemuHypervisor implements Hypervisor {
     signal?.throwIfAborted();
     const { accelerator, architecture, runtimeDir, tools, tscKhz } = this.#options;
     const binary = await this.#findBinary();
-    const folder = await createMachineFolder(runtimeDir, tools.asRoot);
+    const folder = await createMachineFolder(runtimeDir, tools.asRoot, tools.groupParents);
     const wirePath = `${folder.path}/wire.sock`;
     const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz };
     const files = listImageFiles(own);
