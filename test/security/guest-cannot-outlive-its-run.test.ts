@@ -71,7 +71,7 @@ describe("a machine that root inside it ends", () => {
     const machine = await own.lumina.spawn({ memoryMib: 128 });
     const vmm = await identifyProcess(machine.pid);
     const command = machine.exec(["sh", "-c", script], { cwd: "/", user: "0" });
-    await expect(command).rejects.toMatchObject({ code: "WIRE_BROKEN" });
+    await expect(command).rejects.toMatchObject({ code: "VM_GONE" });
     expect(await machine.exited).toMatchObject({ requested: false });
     expect(vmm !== undefined && (await isRunning(vmm))).toBe(false);
     expect(await leftovers(machine)).toEqual([]);

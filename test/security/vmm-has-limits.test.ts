@@ -93,11 +93,11 @@ describe.skipIf(plan.kind === "unavailable")("the hypervisor process of a machin
   });
 
   it("that takes more memory than its limit is ended alone, and the command is told why", async () => {
-    await using machine = await own.lumina.spawn({ memoryMib: 256 });
+    await using machine = await own.lumina.spawn({ memoryMib });
     await using neighbour = await own.lumina.spawn({ memoryMib });
     // less than the guest has, so that an honest guest does what only a broken hypervisor could
-    lowerMemory(machine.pid, 96 * 1024 ** 2);
-    const filling = machine.exec(["sh", "-c", "head -c 150000000 /dev/zero | tail -c 150000000"], {
+    lowerMemory(machine.pid, 56 * 1024 ** 2);
+    const filling = machine.exec(["dd", "if=/dev/zero", "of=/dev/shm/fill", "bs=1M", "count=50"], {
       cwd: "/",
       timeoutMs: 60_000,
     });
