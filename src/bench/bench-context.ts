@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isLuminaGuardError, messageOf } from "../errors.ts";
+import { isLuminaGuardError } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createGreeter } from "../runtime/greeter.ts";
@@ -21,6 +21,7 @@ import { TemplateStore } from "../vm/template-store.ts";
 import type { TemplateDraft } from "../vm/template-store.ts";
 import { Floor } from "./floor/floor.ts";
 import { buildFloorImage } from "./floor/floor-image.ts";
+import { renderFailure } from "./not-measured.ts";
 import { untilQuiet } from "./quiet-host.ts";
 
 export interface BenchContextOptions {
@@ -160,7 +161,7 @@ export class BenchContext implements AsyncDisposable {
     } catch (error) {
       signal.throwIfAborted();
       const noCompiler = isLuminaGuardError(error, "TOOL_MISSING");
-      const why = noCompiler ? "no C compiler" : messageOf(error);
+      const why = noCompiler ? "no C compiler" : renderFailure(error);
       return { floor: undefined, notes: [`floor not measured: ${why}`] };
     }
   }

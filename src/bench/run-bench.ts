@@ -1,12 +1,12 @@
 /** Makes the measurements one after another. One that fails is a row that says so; an abort ends all. */
 import { setMaxListeners } from "node:events";
-import { messageOf } from "../errors.ts";
 import { allMeasurements } from "./all-measurements.ts";
 import { BenchContext } from "./bench-context.ts";
 import type { BenchContextOptions } from "./bench-context.ts";
 import { readHostFacts } from "./host-facts.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Measurement } from "./measurement.ts";
+import { renderFailure } from "./not-measured.ts";
 import { createRow } from "./row.ts";
 import type { Row } from "./row.ts";
 
@@ -47,7 +47,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
       rows.push(createRow(measurement, await measurement.run(context, samples, signal)));
     } catch (error) {
       signal.throwIfAborted();
-      const notes = [`not measured: ${messageOf(error)}`];
+      const notes = [`not measured: ${renderFailure(error)}`];
       rows.push(createRow(measurement, { values: [], floors: [], notes }));
     }
   }
