@@ -63,7 +63,7 @@ function judgeAll(
 }
 
 /** One question for each effect and each principal of the chain. */
-function questionsOf(
+export function questionsOf(
   envelope: ActionEnvelope,
   promptsInRun: number,
 ): readonly [PolicyQuestion, ...PolicyQuestion[]] {
@@ -113,7 +113,7 @@ function flattenArguments(args: JsonValue): Readonly<Record<string, string>> {
 }
 
 /** Of a write-back rules see the effect's own facts and what stands beside the list of files. */
-function argumentsOf({ effects, args }: ActionEnvelope): Readonly<Record<string, string>> {
+export function argumentsOf({ effects, args }: ActionEnvelope): Readonly<Record<string, string>> {
   if (effects.some(({ kind }) => kind !== "file-write-back")) return flattenArguments(args);
   const plain = Object.entries(args).filter(([, value]) => typeof value !== "object");
   return flattenArguments(Object.fromEntries(plain));

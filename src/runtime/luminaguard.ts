@@ -19,6 +19,7 @@ import { ChangeDesk } from "./change-desk.ts";
 import { createGreeter } from "./greeter.ts";
 import { DryGround, HostGround } from "./ground.ts";
 import type { Ground } from "./ground.ts";
+import { CliffDesk } from "./cliff-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { OpenLedger } from "./open-ledger.ts";
@@ -54,6 +55,8 @@ export class LuminaGuard implements AsyncDisposable {
   readonly changes: ChangeDesk;
   readonly cache: CacheDesk;
   readonly policy: PolicyDesk;
+  /** the Approval Cliff: what leaves a machine is asked about here */
+  readonly approvals: CliffDesk;
   /** this host, for whoever wants to know what it can do */
   readonly host: HostGround;
   readonly #ground: Ground;
@@ -68,6 +71,8 @@ export class LuminaGuard implements AsyncDisposable {
     this.changes = new ChangeDesk(config.stateDir);
     this.cache = new CacheDesk(config.cacheDir, this.images);
     this.policy = new PolicyDesk(config);
+    const openLedger = (): Promise<OpenLedger> => this.openLedger();
+    this.approvals = new CliffDesk({ config, policies: this.policy, openLedger });
     this.host = new HostGround(config, this.images);
     this.#ground = dryRun ? new DryGround(config.runtimeDir) : this.host;
   }

@@ -1,12 +1,8 @@
 /** The policy in force: a preset, the person's own files over it, and what a repository forbids beside. */
 import type { PolicyEngine } from "../approvals/policy.ts";
 import type { Config } from "../config/config.ts";
-import { loadCedar } from "../policy/cedar.ts";
-import { CedarEngine } from "../policy/engine.ts";
 import type { PolicyFile } from "../policy/policy-file.ts";
-import { readOwnPolicies, readRepositoryPolicy } from "../policy/read-policies.ts";
 import type { Rule } from "../policy/rule.ts";
-import { readPreset, readSchema } from "../policy/shipped.ts";
 
 /** What the cliff asks, and what a person may see of it. */
 export interface PolicyInForce extends PolicyEngine {
@@ -25,6 +21,12 @@ export class PolicyDesk {
    * tighten. Raises POLICY_INVALID: where policy cannot be read, nothing is allowed.
    */
   async open(workspaceRoot?: string): Promise<PolicyInForce> {
+    // loaded here: a run that changes nothing asks nothing
+    const [{ loadCedar }, { CedarEngine }, { readSchema }] = await Promise.all([
+      import("../policy/cedar.ts"),
+      import("../policy/engine.ts"),
+      import("../policy/shipped.ts"),
+    ]);
     const [cedar, schema, files] = await Promise.all([
       loadCedar(),
       readSchema(),
@@ -34,6 +36,8 @@ export class PolicyDesk {
   }
 
   async #readFiles(workspaceRoot: string | undefined): Promise<readonly PolicyFile[]> {
+    const { readOwnPolicies, readRepositoryPolicy } = await import("../policy/read-policies.ts");
+    const { readPreset } = await import("../policy/shipped.ts");
     const [preset, own, repository] = await Promise.all([
       readPreset(this.#config.policyPreset),
       readOwnPolicies(this.#config.configDir),

@@ -7,3 +7,6 @@ export type { Recovery } from "../workspace/recover.ts";
 export type { CacheItem } from "../image/image-cache.ts";
 export type { ImageSummary } from "../image/image-store.ts";
 export type { Selection, CanaryResult } from "../vm/select.ts";
+export type { Approval, ApprovalState } from "../approvals/approval.ts";
+export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
+export type { Grant } from "../approvals/grant.ts";

@@ -1,0 +1,46 @@
+/** The cliff over this person's ledger and policy. Opened when something asks, and then once. */
+import type { Cliff } from "../approvals/cliff.ts";
+import type { Approval } from "../approvals/approval.ts";
+import type { Config } from "../config/config.ts";
+import { isOwnerRunning, ownerName } from "../process/owner-name.ts";
+import type { OpenLedger } from "./open-ledger.ts";
+import type { PolicyDesk, PolicyInForce } from "./policy-desk.ts";
+
+export interface OpenCliff extends Pick<OpenLedger, "ledger" | "operands"> {
+  readonly cliff: Cliff;
+  readonly policy: PolicyInForce;
+  /** what a process that is gone was doing when it ended: nobody knows how far it came */
+  readonly unknown: readonly Approval[];
+}
+
+export interface CliffDeskParts {
+  readonly config: Pick<Config, "approvalTimeoutS">;
+  readonly policies: PolicyDesk;
+  /** the ledger of this process; its owner closes it */
+  readonly openLedger: () => Promise<OpenLedger>;
+}
+
+export class CliffDesk {
+  readonly #parts: CliffDeskParts;
+
+  constructor(parts: CliffDeskParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * With a workspace, its repository's policy holds beside the person's own, and can only tighten it.
+   * What processes that are gone left open is ended first. Raises POLICY_INVALID or STORE_FAILED.
+   */
+  async open(workspaceRoot?: string): Promise<OpenCliff> {
+    const { config, policies, openLedger } = this.#parts;
+    const [{ ledger, key, operands }, policy, { Cliff }] = await Promise.all([
+      openLedger(),
+      policies.open(workspaceRoot),
+      import("../approvals/cliff.ts"),
+    ]);
+    const timeoutMs = config.approvalTimeoutS * 1000;
+    const cliff = new Cliff({ ledger, engine: policy, key, owner: ownerName(), timeoutMs });
+    const unknown = await cliff.recover((owner) => Promise.resolve(isOwnerRunning(owner)));
+    return { cliff, ledger, operands, policy, unknown };
+  }
+}
