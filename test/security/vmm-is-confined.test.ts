@@ -160,6 +160,7 @@ describe("the hypervisor process of a run", () => {
           ...process.env,
           LUMINAGUARD_RUNTIME_DIR: home.runtimeDir,
           LUMINAGUARD_STATE_DIR: home.stateDir,
+          LUMINAGUARD_CONFIG_DIR: home.configDir,
         },
         stdio: ["pipe", "pipe", "pipe", ...descriptors.slice(3)] as "pipe"[],
       },

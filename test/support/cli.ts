@@ -26,6 +26,7 @@ export interface CliHome extends AsyncDisposable {
   readonly project: string;
   readonly runtimeDir: string;
   readonly stateDir: string;
+  readonly configDir: string;
   readonly start: (args: readonly string[], options?: CliOptions) => ChildProcessWithoutNullStreams;
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
   /** machines' folders and records that are there now */
@@ -37,6 +38,7 @@ export async function createCliHome(): Promise<CliHome> {
   const project = join(folder, "project");
   const runtimeDir = join(folder, "run");
   const stateDir = join(folder, "state");
+  const configDir = join(folder, "config");
   await mkdir(project);
   const start: CliHome["start"] = (args, options = {}) => {
     return spawn(process.execPath, [programPath, ...args], {
@@ -45,6 +47,7 @@ export async function createCliHome(): Promise<CliHome> {
         ...process.env,
         LUMINAGUARD_RUNTIME_DIR: runtimeDir,
         LUMINAGUARD_STATE_DIR: stateDir,
+        LUMINAGUARD_CONFIG_DIR: configDir,
         ...options.env,
       },
     });
@@ -53,6 +56,7 @@ export async function createCliHome(): Promise<CliHome> {
     project,
     runtimeDir,
     stateDir,
+    configDir,
     start,
     run: async (args, options = {}) => {
       const child = start(args, options);

@@ -17,6 +17,7 @@ export async function createDryLumina(config: Partial<Config> = {}): Promise<Dry
     config: {
       cacheDir: join(temp.path, "cache"),
       stateDir: join(temp.path, "state"),
+      configDir: join(temp.path, "config"),
       runtimeDir: join(temp.path, "run"),
       homeDir: join(temp.path, "home"),
       ...config,

@@ -14,7 +14,12 @@ export interface OwnLumina extends AsyncDisposable {
 export async function createOwnLumina(config: Partial<Config> = {}): Promise<OwnLumina> {
   const folder = await mkdtemp(join(tmpdir(), "lg-"));
   const lumina = await createLuminaGuard({
-    config: { runtimeDir: join(folder, "run"), stateDir: join(folder, "state"), ...config },
+    config: {
+      runtimeDir: join(folder, "run"),
+      stateDir: join(folder, "state"),
+      configDir: join(folder, "config"),
+      ...config,
+    },
   });
   return {
     lumina,

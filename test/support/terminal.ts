@@ -34,6 +34,7 @@ export function openTerminal(
   const variables = {
     LUMINAGUARD_RUNTIME_DIR: home.runtimeDir,
     LUMINAGUARD_STATE_DIR: home.stateDir,
+    LUMINAGUARD_CONFIG_DIR: home.configDir,
     ...env,
   };
   const command = [process.execPath, programPath, ...args].map(quote).join(" ");

@@ -73,6 +73,7 @@ function describeEnvironment(): Readonly<Record<string, string>> {
     HOME: config.homeDir,
     LUMINAGUARD_CACHE_DIR: config.cacheDir,
     LUMINAGUARD_STATE_DIR: config.stateDir,
+    LUMINAGUARD_CONFIG_DIR: config.configDir,
     LUMINAGUARD_RUNTIME_DIR: config.runtimeDir,
   };
 }
