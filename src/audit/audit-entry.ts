@@ -25,3 +25,10 @@ export interface AuditRecord extends AuditEntry {
   /** SHA-256 over the record before and this one, in hexadecimal */
   readonly hash: string;
 }
+
+/** The newest record that is known: stands for all before it. */
+export interface ChainHead {
+  readonly seq: number;
+  /** SHA-256 in hexadecimal */
+  readonly hash: string;
+}

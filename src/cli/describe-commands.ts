@@ -1,6 +1,7 @@
 /** Every command with its options, in the words of `--help`. */
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
+import type * as AuditCommands from "./commands/audit.ts";
 import type * as ChangesCommands from "./commands/changes.ts";
 import type { CliIo } from "./io.ts";
 
@@ -13,6 +14,7 @@ export function describeCommands(program: Command, io: CliIo, setExitCode: SetEx
   describeImages(program, io, done);
   describeCache(program, io, done);
   describeChanges(program, io, done);
+  describeAudit(program, io, done);
   describeRest(program, io, done);
   for (const command of allCommands(program)) quiet(command, io);
 }
@@ -156,6 +158,49 @@ function describeChanges(program: Command, io: CliIo, done: Done): void {
     .description("throw them away")
     .argument("<id>", "id of the change set")
     .action((id: string) => done(load().then(({ changesRm }) => changesRm(io, id))));
+}
+
+function describeAudit(program: Command, io: CliIo, done: Done): void {
+  const audit = program
+    .command("audit")
+    .description("the record of what was asked, decided and done");
+  const load = async (): Promise<typeof AuditCommands> => import("./commands/audit.ts");
+  audit
+    .command("show")
+    .description("show the newest records")
+    .option("--kind <kind>", "only records of this kind, such as decision")
+    .option("--subject <id>", "only records about this approval, grant or machine")
+    .option("--since <time>", "only records after a time, or of the last 30m, 2h, 7d")
+    .option("--limit <n>", "the newest so many", wholeNumber, 100)
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      examples([["what was decided today", "luminaguard audit show --kind decision --since 1d"]]),
+    )
+    .action((options: Record<string, unknown>) =>
+      done(load().then(({ auditShow }) => auditShow(io, options))),
+    );
+  audit
+    .command("verify")
+    .description("check that every record is as it was written (exit 1 when not)")
+    .option("--head <hash>", "a head that was written down; it has to be there")
+    .option("--file <file>", "verify an export in place of this computer's audit")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", examples([["is the record intact?", "luminaguard audit verify"]]))
+    .action((options: Record<string, unknown>) =>
+      done(load().then(({ auditVerify }) => auditVerify(io, options))),
+    );
+  audit
+    .command("export")
+    .description("print all records, with signatures and public key, as lines of JSON")
+    .addHelpText(
+      "after",
+      examples([
+        ["for somebody else to keep", "luminaguard audit export > audit.jsonl"],
+        ["what they do with it", "luminaguard audit verify --file audit.jsonl"],
+      ]),
+    )
+    .action(() => done(load().then(({ auditExport }) => auditExport(io))));
 }
 
 function describeRest(program: Command, io: CliIo, done: Done): void {

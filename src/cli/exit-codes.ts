@@ -1,6 +1,8 @@
 /** Exit codes as container tools have them, and three for changes that were wanted and not applied. */
 export const exitCodes = {
   done: 0,
+  /** the audit is not what was written */
+  broken: 1,
   /** changes kept, nobody could be asked */
   kept: 10,
   /** changes rejected, or the card expired */

@@ -14,6 +14,7 @@ import { ManagedVm } from "../vm/managed-vm.ts";
 import { Pool } from "../vm/pool.ts";
 import { resolveVmSpec } from "../vm/spec.ts";
 import { resolveWorkspaceRoot } from "../workspace/workspace-root.ts";
+import { AuditDesk } from "./audit-desk.ts";
 import { CacheDesk } from "./cache-desk.ts";
 import { ChangeDesk } from "./change-desk.ts";
 import { createGreeter } from "./greeter.ts";
@@ -23,6 +24,7 @@ import { CliffDesk } from "./cliff-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { OpenLedger } from "./open-ledger.ts";
+import { SharedLedger } from "./shared-ledger.ts";
 
 export interface SpawnOptions {
   /** @default the configured image, "base" */
@@ -57,12 +59,15 @@ export class LuminaGuard implements AsyncDisposable {
   readonly policy: PolicyDesk;
   /** the Approval Cliff: what leaves a machine is asked about here */
   readonly approvals: CliffDesk;
+  readonly audit: AuditDesk;
   /** this host, for whoever wants to know what it can do */
   readonly host: HostGround;
   readonly #ground: Ground;
   readonly #toolEnvironment: Readonly<Record<string, string>>;
   readonly #machines = new Set<Machine>();
-  #ledger: Promise<OpenLedger> | undefined;
+  readonly #ledger: SharedLedger;
+  /** null: machines that run nothing leave no record */
+  readonly #records: SharedLedger | null;
 
   constructor({ config, toolEnvironment, dryRun }: LuminaGuardParts) {
     this.config = config;
@@ -73,6 +78,9 @@ export class LuminaGuard implements AsyncDisposable {
     this.policy = new PolicyDesk(config);
     const openLedger = (): Promise<OpenLedger> => this.openLedger();
     this.approvals = new CliffDesk({ config, policies: this.policy, openLedger });
+    this.#ledger = new SharedLedger(config);
+    this.#records = dryRun ? null : this.#ledger;
+    this.audit = new AuditDesk(openLedger);
     this.host = new HostGround(config, this.images);
     this.#ground = dryRun ? new DryGround(config.runtimeDir) : this.host;
   }
@@ -92,6 +100,7 @@ export class LuminaGuard implements AsyncDisposable {
   async #spawn(options: SpawnOptions): Promise<Machine> {
     const { signal, onPhase, env = {}, bootTimeoutMs } = options;
     const imageName = options.image ?? this.config.image;
+    this.#records?.prepare();
     const { image, hypervisor, canaries } = await this.#ground.prepare(imageName, options);
     const spec = resolveVmSpec({
       image,
@@ -107,7 +116,25 @@ export class LuminaGuard implements AsyncDisposable {
     const machine = new Machine(vm, instance, greeter.wire(), { env, facts });
     this.#machines.add(machine);
     void instance.exited.then(() => this.#machines.delete(machine));
+    await this.#recordLife(machine, { image: imageName, backend, accelerator });
     return machine;
+  }
+
+  /** A machine whose start cannot be recorded is not given out. */
+  async #recordLife(machine: Machine, facts: Readonly<Record<string, string>>): Promise<void> {
+    if (this.#records === null) return;
+    const records = this.#records;
+    try {
+      await records.record({ kind: "machine-started", subject: machine.id, facts });
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
+    records.recordWhen(
+      machine.exited.then(({ requested, reason }) => {
+        return { kind: "machine-stopped", subject: machine.id, facts: { requested, reason } };
+      }),
+    );
   }
 
   /** Machines made ahead. The pool is the caller's to close. */
@@ -147,16 +174,12 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** The ledger of this person, opened by the first call. Raises STORE_FAILED or HOST_LIMIT. */
   openLedger(): Promise<OpenLedger> {
-    const { stateDir } = this.config;
-    this.#ledger ??= import("./open-ledger.ts").then(({ openLedger }) => openLedger({ stateDir }));
-    return this.#ledger;
+    return this.#ledger.open();
   }
 
   /** Ends every machine. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#machines].map((machine) => machine.stop()));
-    // whoever opened it was told why it could not be
-    const ledger = await this.#ledger?.catch(() => undefined);
-    await ledger?.[Symbol.asyncDispose]();
+    await this.#ledger[Symbol.asyncDispose]();
   }
 }

@@ -10,3 +10,4 @@ export type { Selection, CanaryResult } from "../vm/select.ts";
 export type { Approval, ApprovalState } from "../approvals/approval.ts";
 export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
 export type { Grant } from "../approvals/grant.ts";
+export type { VerifiedChain } from "../audit/chain-verifier.ts";

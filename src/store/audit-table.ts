@@ -48,15 +48,15 @@ export class AuditTable {
   }
 
   /** The rows after one, in order. */
-  after(seq: number, limit: number): readonly AuditRow[] {
-    const sql = "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?";
-    return this.#database.all(sql, seq, limit).map(toAudit);
+  *after(seq: number): Generator<AuditRow, void, undefined> {
+    const sql = "SELECT * FROM audit WHERE seq > ? ORDER BY seq";
+    for (const row of this.#database.rows(sql, seq)) yield toAudit(row);
   }
 
-  /** The rows before one, the newest first. */
-  before(seq: number, limit: number): readonly AuditRow[] {
-    const sql = "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?";
-    return this.#database.all(sql, seq, limit).map(toAudit);
+  /** The newest first. */
+  *newest(): Generator<AuditRow, void, undefined> {
+    const sql = "SELECT * FROM audit ORDER BY seq DESC";
+    for (const row of this.#database.rows(sql)) yield toAudit(row);
   }
 
   /** The checkpoint stands in the place of all from `from` on: it says what they said. */
@@ -71,9 +71,9 @@ export class AuditTable {
     return row && toCheckpoint(row);
   }
 
-  checkpointsAfter(seq: number, limit: number): readonly CheckpointRow[] {
-    const sql = "SELECT * FROM checkpoints WHERE seq > ? ORDER BY seq LIMIT ?";
-    return this.#database.all(sql, seq, limit).map(toCheckpoint);
+  *checkpoints(): Generator<CheckpointRow, void, undefined> {
+    const sql = "SELECT * FROM checkpoints ORDER BY seq";
+    for (const row of this.#database.rows(sql)) yield toCheckpoint(row);
   }
 }
 

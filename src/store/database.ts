@@ -86,6 +86,15 @@ export class Database {
     return guard("the store cannot be read", () => this.#prepare(sql).all(...parameters) as Row[]);
   }
 
+  /** One row after the other, so that any number of them needs the memory of one. */
+  *rows(sql: string, ...parameters: readonly Value[]): Generator<Row, void, undefined> {
+    try {
+      yield* this.#connection.prepare(sql).iterate(...parameters) as Iterable<Row>;
+    } catch (error) {
+      throw toStoreError(error, "the store cannot be read");
+    }
+  }
+
   close(): void {
     this.#statements.clear();
     guard("the store cannot be closed", () => this.#connection.close());

@@ -33,6 +33,12 @@ export function isBusy(error: unknown): boolean {
   return code === codes.busy || code === codes.locked;
 }
 
+/** The file is not what was written. */
+export function isDamaged(error: unknown): boolean {
+  const code = isLuminaGuardError(error) ? error.details["sqlite"] : resultOf(error);
+  return code === codes.corrupt || code === codes.notADatabase;
+}
+
 /** HOST_LIMIT for a disk without room or rights, STORE_FAILED for anything else of SQLite's. */
 export function toStoreError(error: unknown, what: string): unknown {
   const code = resultOf(error);

@@ -38,11 +38,16 @@ const forgetEveryMs = 10 * 60 * 1000;
 /** a grant is looked back at for as long as an approval is, in `ms` */
 const grantKeptMs = 7 * 24 * 3600 * 1000;
 
+export interface AuditSnapshot extends Disposable {
+  readonly audit: AuditTable;
+}
+
 export class Store implements AsyncDisposable {
   readonly approvals: ApprovalTable;
   readonly grants: GrantTable;
   readonly faces: FaceTable;
   readonly audit: AuditTable;
+  readonly #path: string;
   readonly #database: Database;
   readonly #clock: SteadyClock;
   readonly #group: GroupCommit;
@@ -51,7 +56,8 @@ export class Store implements AsyncDisposable {
   readonly #seals = new Set<() => void>();
   #isOpen = true;
 
-  private constructor(database: Database, { clock, waitingMax }: StoreOptions) {
+  private constructor(database: Database, { stateDir, clock, waitingMax }: StoreOptions) {
+    this.#path = join(stateDir, fileName);
     this.#database = database;
     this.approvals = new ApprovalTable(database);
     this.grants = new GrantTable(database);
@@ -108,7 +114,12 @@ export class Store implements AsyncDisposable {
     return this.#group.commit(work);
   }
 
-  /** The same within this call, for what cannot wait. */
+  /** Resolves when nothing waits for the disk. */
+  drain(): Promise<void> {
+    return this.#group.drain();
+  }
+
+  /** A commit within this call, for what cannot wait. */
   commitNow<T>(work: () => T): T {
     return this.#group.commitNow(work);
   }
@@ -126,6 +137,19 @@ export class Store implements AsyncDisposable {
   /** Called after any commit: at once in this process, within 100 ms for another's. */
   onChange(listener: (change: StoreChange) => void): Disposable {
     return this.#watch.listen(listener);
+  }
+
+  /** The audit as it is now, whatever is committed meanwhile. The caller closes it soon. */
+  openAudit(): AuditSnapshot {
+    const database = new Database(this.#path);
+    try {
+      database.exec("BEGIN");
+      database.first("SELECT 1 FROM audit LIMIT 1"); // from here on nothing moves
+      return { audit: new AuditTable(database), [Symbol.dispose]: () => database.close() };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   }
 
   /** Waits for what was asked for, then closes the file. */

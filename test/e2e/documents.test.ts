@@ -13,6 +13,7 @@ const pages = [
   "docs/run.md",
   "docs/images.md",
   "docs/configuration.md",
+  "docs/audit.md",
   "docs/library.md",
   "docs/platforms.md",
 ];

@@ -33,6 +33,7 @@ describe("--help", () => {
       image [options]               build and keep what machines boot from
       cache [options]               see and shrink what is kept on disk
       changes [options]             changes that were not applied, kept 7 days
+      audit [options]               the record of what was asked, decided and done
       config [options]              what is set, and where
       bench [options] [name]        measure this host, each number beside its floor
       completion [options] <shell>  print a completion script for a shell
@@ -288,6 +289,10 @@ async function listCommands(above: readonly string[]): Promise<string[][]> {
 it("every command says what it does, what each word means, and fits 80 columns", async () => {
   const commands = await listCommands([]);
   expect(commands.map((command) => command.join(" ")).sort()).toEqual([
+    "audit",
+    "audit export",
+    "audit show",
+    "audit verify",
     "bench",
     "cache",
     "cache ls",

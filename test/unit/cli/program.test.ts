@@ -24,6 +24,7 @@ describe("the exit codes", () => {
   it("are those of container tools, and three for changes", () => {
     expect(exitCodes).toEqual({
       done: 0,
+      broken: 1,
       kept: 10,
       rejected: 11,
       conflict: 12,

@@ -19,6 +19,7 @@ it(
         const wall = (): number => Date.now() + ahead;
         await using open = await openLedger({
           stateDir: folder.path,
+          configDir: folder.path,
           clock: { wall, elapsed: () => performance.now() + ahead },
         });
         // the story's processes are only names
@@ -34,7 +35,7 @@ it("an answer outlives the process that took it, and so does what it ran", async
   using folder = makeTempDir();
   const engine = new ScriptedPolicy();
   const open = async () => {
-    const opened = await openLedger({ stateDir: folder.path });
+    const opened = await openLedger({ stateDir: folder.path, configDir: folder.path });
     const { ledger, key } = opened;
     return {
       opened,

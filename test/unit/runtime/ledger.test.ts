@@ -16,7 +16,7 @@ interface OwnLedger extends AsyncDisposable {
 
 async function openOwnLedger(): Promise<OwnLedger> {
   const folder = makeStateFolder();
-  const open = await openLedger({ stateDir: folder.path });
+  const open = await openLedger({ stateDir: folder.path, configDir: folder.path });
   return {
     ledger: open.ledger,
     open,
