@@ -189,7 +189,7 @@ async function openBenchCliff({ lumina }: BenchContext): Promise<BenchCliff> {
   const { stateDir } = lumina.config;
   await makePrivateFolder(stateDir);
   const folder = await mkdtemp(join(stateDir, "bench-"));
-  const open = await openLedger({ stateDir: folder });
+  const open = await openLedger({ stateDir: folder, configDir: folder });
   const policy = await new PolicyDesk({
     ...lumina.config,
     configDir: folder,
