@@ -5,6 +5,8 @@
 import type { ApplyResult } from "../workspace/apply.ts";
 import type { ApplyChoice } from "../workspace/apply-choice.ts";
 import type { Change, ChangeSet } from "../workspace/change-set.ts";
+import type { FileDiff } from "../workspace/file-diff.ts";
+import type { HunkChoice } from "../workspace/narrow.ts";
 import { ChangeStore } from "../workspace/change-store.ts";
 import type { Recovery } from "../workspace/recover.ts";
 
@@ -39,6 +41,19 @@ export class ChangeDesk {
   ): Promise<readonly string[]> {
     const { renderUnifiedDiff } = await import("../workspace/unified-diff.ts");
     return renderUnifiedDiff(change, this.store.blobs(set.id), options);
+  }
+
+  /** The lines that differ, raw: a face escapes what it shows. */
+  async fileDiff(set: ChangeSet, change: Change, options: SignalOption = {}): Promise<FileDiff> {
+    options.signal?.throwIfAborted();
+    const { diffFile } = await import("../workspace/file-diff.ts");
+    return diffFile(change, this.store.blobs(set.id));
+  }
+
+  /** A set of its own with only what was chosen; the one that was shown stays. Raises USAGE. */
+  async narrow(set: ChangeSet, choice: HunkChoice, options: SignalOption = {}): Promise<ChangeSet> {
+    const { narrowChanges } = await import("../workspace/narrow.ts");
+    return narrowChanges(this.store, set, choice, options);
   }
 
   /** All that is chosen, or nothing. Raises CHANGES_CONFLICT, APPLY_FAILED or HOST_LIMIT. */

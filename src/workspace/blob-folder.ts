@@ -3,6 +3,7 @@
  * never applied.
  */
 import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
@@ -50,6 +51,18 @@ export class BlobFolder {
       return rule.wants(hashed.sha256) ? hashed.sha256 : undefined;
     });
     return hashed ?? hasher.end();
+  }
+
+  /** Takes over a blob of another folder, and fails when it is not what its name says. */
+  async adopt(other: BlobFolder, blob: Pick<HashedContent, "sha256" | "size">): Promise<void> {
+    const content = createReadStream(join(other.folder, blob.sha256)) as AsyncIterable<Buffer>;
+    const wants = (sha256: string): boolean => sha256 === blob.sha256;
+    const { sha256 } = await this.put(content, { size: blob.size, wants }).catch(
+      (cause: unknown) => {
+        throw damaged(blob.sha256, cause);
+      },
+    );
+    if (sha256 !== blob.sha256) throw damaged(blob.sha256);
   }
 
   /** The content of a blob that is small enough to hold, checked against its hash. */

@@ -12,6 +12,7 @@ import { flagContent, flagPath, needsContent } from "./flags.ts";
 import type { GuestTree } from "./guest-tree.ts";
 import { readHostState, type HostState } from "./host-state.ts";
 import { countLines, diffLines, lineDiffLimits } from "./line-diff.ts";
+import { decodePair } from "./text-pair.ts";
 
 interface DescribeContext {
   readonly root: string;
@@ -25,14 +26,22 @@ export async function describeChange(raw: RawChange, context: DescribeContext): 
   const { conflict, hostIsBinary } = await meetHost(raw, context);
   const guestIsBinary = after?.kind === "file" && context.tree.binaries.has(after.sha256);
   const binary = hostIsBinary || guestIsBinary;
-  const oldText = conflict === null ? await readText(context.blobs, before) : undefined;
-  const newText = raw.kind === "mode" ? oldText : await readText(context.blobs, after);
+  const oldBytes = conflict === null ? await readSmall(context.blobs, before) : undefined;
+  const newBytes = raw.kind === "mode" ? oldBytes : await readSmall(context.blobs, after);
+  const { before: oldText, after: newText } = decodePair(
+    oldBytes ?? Buffer.alloc(0),
+    newBytes ?? Buffer.alloc(0),
+  );
   const flags = [...flagPath(raw, (name) => context.tree.states.get(name)?.kind === "link")];
   if (needsContent(path)) {
-    flags.push(...flagContent(path, oldText, newText).filter((flag) => !flags.includes(flag)));
+    flags.push(
+      ...flagContent(path, oldBytes && oldText, newBytes && newText).filter(
+        (flag) => !flags.includes(flag),
+      ),
+    );
   }
   const isCountable = conflict === null && !binary && raw.kind !== "mode";
-  const lines = isCountable ? countChangedLines(raw, oldText ?? "", newText ?? "") : null;
+  const lines = isCountable ? countChangedLines(raw, oldText, newText) : null;
   return { ...raw, binary, lines, flags, conflict };
 }
 
@@ -86,8 +95,11 @@ async function keepHostContent(
   }
 }
 
-/** The text of a small file that is in the folder; undefined for anything else. */
-async function readText(blobs: BlobFolder, state: ChangeState | null): Promise<string | undefined> {
+/** The content of a small file that is in the folder; undefined for anything else. */
+async function readSmall(
+  blobs: BlobFolder,
+  state: ChangeState | null,
+): Promise<Buffer | undefined> {
   if (state?.kind !== "file" || state.size > lineDiffLimits.textBytesMax) return undefined;
-  return (await blobs.read(state.sha256)).toString("utf8");
+  return blobs.read(state.sha256);
 }

@@ -5,8 +5,9 @@
 import { escapeText } from "../base/escape-text.ts";
 import type { BlobFolder } from "./blob-folder.ts";
 import type { Change, ChangeState } from "./change-set.ts";
+import { diffFile } from "./file-diff.ts";
 import { renderBytes } from "./left-out.ts";
-import { diffLines, lineDiffLimits } from "./line-diff.ts";
+import type { DiffHunk, DiffLine } from "./line-diff.ts";
 
 export interface UnifiedDiffOptions {
   /** most lines of hunks @default 2000 */
@@ -25,17 +26,12 @@ export async function renderUnifiedDiff(
   options.signal?.throwIfAborted();
   const head = renderHead(change);
   if (change.conflict !== null) return [...head, `conflict: ${escapeText(change.conflict)}`];
-  if (change.kind === "mode") return head;
+  const diff = await diffFile(change, blobs);
   const sizes = `${describeState(change.before)} → ${describeState(change.after)}`;
-  if (change.binary) return [...head, `binary: ${sizes}`];
-  if (sizeOf(change) > lineDiffLimits.textBytesMax) return [...head, `too large to show: ${sizes}`];
-  const hunks = diffLines(await textOf(change.before, blobs), await textOf(change.after, blobs));
-  if (hunks === undefined) return [...head, `too many differences to show: ${sizes}`];
-  const body = hunks.flatMap((hunk) => [
-    `@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`,
-    ...hunk.lines.map((line) => renderLine(line, options.columnsMax ?? 1000)),
-  ]);
-  const linesMax = options.linesMax ?? 2000;
+  if (diff.kind === "binary") return [...head, `binary: ${sizes}`];
+  if (diff.kind === "too-large") return [...head, `too large to show: ${sizes}`];
+  const { columnsMax = 1000, linesMax = 2000 } = options;
+  const body = diff.hunks.flatMap((hunk) => renderHunk(hunk, columnsMax));
   if (body.length <= linesMax) return [...head, ...body];
   return [...head, ...body.slice(0, linesMax), `… ${body.length - linesMax} more lines`];
 }
@@ -53,27 +49,26 @@ function renderHead({ path, before, after }: Change): string[] {
   return head;
 }
 
-/** What a state holds as text: a file its content, a link where it leads. */
-async function textOf(state: ChangeState | null, blobs: BlobFolder): Promise<string> {
-  if (state?.kind === "file") return (await blobs.read(state.sha256)).toString("utf8");
-  return state?.kind === "link" ? `link to ${state.target}\n` : "";
-}
-
-function sizeOf({ before, after }: Change): number {
-  return Math.max(
-    before?.kind === "file" ? before.size : 0,
-    after?.kind === "file" ? after.size : 0,
-  );
-}
-
 function describeState(state: ChangeState | null): string {
   if (state === null) return "nothing";
   return state.kind === "file" ? renderBytes(state.size) : state.kind;
 }
 
-function renderLine(line: string, columnsMax: number): string {
+const signs = { context: " ", added: "+", removed: "-" } as const;
+
+function renderHunk(hunk: DiffHunk, columnsMax: number): readonly string[] {
+  const { oldStart, oldLines, newStart, newLines, lines } = hunk;
+  return [
+    `@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`,
+    ...lines.flatMap((line) => renderLine(line, columnsMax)),
+  ];
+}
+
+function renderLine({ kind, text, hasNoNewline }: DiffLine, columnsMax: number): readonly string[] {
+  const room = columnsMax - 1;
   // the end of a Windows line is told apart, because a change of it is a change
-  const shown = escapeText(line.slice(0, columnsMax), { keep: "\t" });
-  const hidden = line.length - columnsMax;
-  return hidden > 0 ? `${shown} … ${hidden} more characters` : shown;
+  const shown = signs[kind] + escapeText(text.slice(0, room), { keep: "\t" });
+  const hidden = text.length - room;
+  const line = hidden > 0 ? `${shown} … ${hidden} more characters` : shown;
+  return hasNoNewline ? [line, "\\ No newline at end of file"] : [line];
 }
