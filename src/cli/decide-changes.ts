@@ -6,9 +6,13 @@ import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import type { ApplyChoice, ChangeSet } from "../runtime/values.ts";
-import { askAboutChanges } from "../tui/ask-about-changes.ts";
-import { renderChangeCard } from "../tui/change-card.ts";
+import { buildChangeCard, runPager } from "../runtime/values.ts";
+import type { Answer } from "../tui/answer.ts";
+import { askOnTerminal } from "../tui/ask-on-terminal.ts";
+import { renderCard } from "../tui/card-lines.ts";
 import { openKeyboard } from "../tui/keys.ts";
+import type { Keyboard } from "../tui/keys.ts";
+import { createScreen } from "../tui/screen.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { say } from "./io.ts";
 import type { CliIo } from "./io.ts";
@@ -37,18 +41,61 @@ export async function decideChanges(
 ): Promise<Decision> {
   const { apply, quiet } = options;
   const keyboard = apply === "ask" && !quiet && io.isInteractive ? openKeyboard() : undefined;
-  const expiresInS = keyboard === undefined ? undefined : lumina.config.approvalTimeoutS;
   const { columns, style } = io;
-  if (!quiet) say(io, `\n${renderChangeCard(set, { columns, style, expiresInS })}\n`);
+  if (keyboard === undefined && !quiet) {
+    say(io, `\n${renderCard(buildChangeCard(set), { columns, style })}\n`);
+  }
   if (apply === "always") return applyChoice(io, lumina, set, { kind: "unflagged" }, quiet);
   if (keyboard === undefined) return kept(io, set, quiet, exitCodes.kept);
+  let answer: Answer;
   try {
-    const answer = await askAboutChanges(io, lumina, set, keyboard, options.signal);
-    if (answer === "rejected") return kept(io, set, quiet, exitCodes.rejected);
-    return await applyChoice(io, lumina, set, answer, quiet);
+    answer = await ask(io, lumina, set, keyboard, options.signal);
   } finally {
     keyboard.close();
   }
+  return obey(io, lumina, set, answer);
+}
+
+function ask(
+  io: CliIo,
+  lumina: LuminaGuard,
+  set: ChangeSet,
+  keyboard: Keyboard,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const { style, plain, pager } = io;
+  const changes = new Map(set.changes.map((change) => [change.path, change]));
+  return askOnTerminal(buildChangeCard(set), {
+    keyboard,
+    screen: createScreen(io.stderr, { style, isDumb: plain, isColoured: !plain }),
+    diffOf: (path) => {
+      const change = changes.get(path);
+      if (change === undefined) throw new Error(`no change of ${path}`);
+      return lumina.changes.fileDiff(set, change);
+    },
+    ...(pager === undefined ? {} : { pager: (text) => runPager(pager, text) }),
+    expiresAt: performance.now() + lumina.config.approvalTimeoutS * 1000,
+    signal,
+  });
+}
+
+async function obey(
+  io: CliIo,
+  lumina: LuminaGuard,
+  set: ChangeSet,
+  answer: Answer,
+): Promise<Decision> {
+  if (answer.kind === "approve") return applyChoice(io, lumina, set, { kind: "all" }, false);
+  if (answer.kind !== "choose") return kept(io, set, false, exitCodes.rejected);
+  const { paths, hunks } = answer.choice;
+  if (Object.keys(hunks).length === 0) {
+    return applyChoice(io, lumina, set, { kind: "paths", paths }, false);
+  }
+  const narrowed = await lumina.changes.narrow(set, answer.choice);
+  const decision = await applyChoice(io, lumina, narrowed, { kind: "all" }, false);
+  // the whole of it stays: what was left out of a file is in no other place
+  if (decision.exitCode !== exitCodes.done) return decision;
+  return { ...kept(io, set, false, exitCodes.done), applied: decision.applied };
 }
 
 async function applyChoice(

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
 import { createStyle } from "../tui/style.ts";
 import type { Style } from "../tui/style.ts";
+import type { PagerSettings } from "../runtime/values.ts";
 
 export interface CliIo {
   readonly stdin: ReadStream;
@@ -13,6 +14,10 @@ export interface CliIo {
   readonly columns: number;
   /** a person may be watching stderr */
   readonly isInteractive: boolean;
+  /** NO_COLOR is set, or the terminal is dumb: nothing is drawn over */
+  readonly plain: boolean;
+  /** the person's own */
+  readonly pager: PagerSettings | undefined;
   /** aborted when the program is to end without waiting for whoever reads its output */
   readonly hurry: AbortController;
 }
@@ -20,9 +25,10 @@ export interface CliIo {
 export interface IoSettings {
   /** NO_COLOR is set, or the terminal is dumb */
   readonly plain: boolean;
+  readonly pager: PagerSettings | undefined;
 }
 
-export function createIo({ plain }: IoSettings): CliIo {
+export function createIo({ plain, pager }: IoSettings): CliIo {
   const { stdin, stdout, stderr } = process;
   // whoever reads our output may leave before we are done
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
@@ -33,6 +39,8 @@ export function createIo({ plain }: IoSettings): CliIo {
     style: createStyle(stderr.isTTY && !plain),
     columns: Math.max(40, stderr.isTTY ? stderr.columns : 80),
     isInteractive: stderr.isTTY,
+    plain,
+    pager,
     hurry: new AbortController(),
   };
 }

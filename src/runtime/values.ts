@@ -11,3 +11,16 @@ export type { Approval, ApprovalState } from "../approvals/approval.ts";
 export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
 export type { Grant } from "../approvals/grant.ts";
 export type { VerifiedChain } from "../audit/chain-verifier.ts";
+export type {
+  Card,
+  CardChoice,
+  Fact,
+  FileSection,
+  GrantScopeKind,
+  TextSection,
+} from "../approvals/card/card.ts";
+export { filesOf } from "../approvals/card/card.ts";
+export type { DiffHunk, DiffLine, FileDiff } from "../approvals/card/file-diff.ts";
+export { buildChangeCard } from "./change-card.ts";
+export { runPager } from "../process/run-pager.ts";
+export type { PagerSettings } from "../process/run-pager.ts";

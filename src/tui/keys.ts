@@ -4,10 +4,22 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { ReadStream } from "node:tty";
+import { KeyDecoder } from "./key-decoder.ts";
+import type { Key, KeyDecoderOptions } from "./key-decoder.ts";
+
+export interface NextKeyOptions extends KeyDecoderOptions {
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface Keyboard {
   /** The next key, or `undefined` when the time is up or the terminal went away. */
-  readonly next: (timeoutMs: number, signal?: AbortSignal) => Promise<string | undefined>;
+  readonly next: (timeoutMs: number, options?: NextKeyOptions) => Promise<Key | undefined>;
+  /** Drops what was typed so far, and what comes before a person can have read what was just drawn. */
+  readonly settle: () => void;
+  /** Whether the terminal went away, or the program was told to stop: nobody answers any more. */
+  readonly isGone: () => boolean;
+  /** Leaves the terminal to another program until the result is called. */
+  readonly lend: () => () => void;
   readonly close: () => void;
 }
 
@@ -22,30 +34,44 @@ export function openKeyboard(path = "/dev/tty"): Keyboard | undefined {
   } catch {
     return undefined; // no controlling terminal: nobody can be asked
   }
-  let terminal: ReadStream;
   try {
-    terminal = new ReadStream(descriptor);
+    const terminal = new ReadStream(descriptor);
     terminal.setRawMode(true);
+    return readKeys(terminal);
   } catch {
     closeSync(descriptor);
     return undefined; // it is not a terminal
   }
-  const openedAt = performance.now();
-  let waiting: ((key: string | undefined) => void) | undefined;
+}
+
+interface Waiting {
+  readonly options: KeyDecoderOptions;
+  readonly finish: (key: Key | undefined) => void;
+}
+
+function readKeys(terminal: ReadStream): Keyboard {
+  const decoder = new KeyDecoder();
+  let settledAt = performance.now() + settleMs;
+  let waiting: Waiting | undefined;
   let isGone = false;
   const onGone = (): void => {
     isGone = true;
-    waiting?.(undefined);
+    waiting?.finish(undefined);
   };
   terminal.on("data", (data: Buffer) => {
-    if (performance.now() - openedAt >= settleMs) waiting?.(data.toString("latin1"));
+    const now = performance.now();
+    const key = decoder.take(data, now, waiting?.options);
+    if (key !== undefined && now >= settledAt) waiting?.finish(key);
   });
-  terminal.on("error", onGone).on("close", onGone);
+  terminal.on("error", onGone).on("close", onGone).on("end", onGone);
+  // a program that is stopped shows nothing: its card is not there to be answered
+  process.on("SIGTSTP", onGone);
+  const settle = (): void => void (settledAt = performance.now() + settleMs);
   return {
-    next: (timeoutMs, signal) => {
+    next: (timeoutMs, { signal, ...options } = {}) => {
       if (isGone || signal?.aborted === true) return Promise.resolve(undefined);
       return new Promise((resolve) => {
-        const finish = (key: string | undefined): void => {
+        const finish = (key: Key | undefined): void => {
           clearTimeout(timer);
           signal?.removeEventListener("abort", onAbort);
           waiting = undefined;
@@ -54,10 +80,23 @@ export function openKeyboard(path = "/dev/tty"): Keyboard | undefined {
         const onAbort = (): void => finish(undefined);
         const timer = setTimeout(finish, timeoutMs, undefined);
         signal?.addEventListener("abort", onAbort, { once: true });
-        waiting = finish;
+        waiting = { options, finish };
       });
     },
+    settle,
+    isGone: () => isGone,
+    lend: () => {
+      terminal.pause();
+      terminal.setRawMode(false);
+      return () => {
+        if (isGone) return;
+        terminal.setRawMode(true);
+        terminal.resume();
+        settle();
+      };
+    },
     close: () => {
+      process.off("SIGTSTP", onGone);
       terminal.setRawMode(false);
       terminal.destroy();
     },

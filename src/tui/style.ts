@@ -1,25 +1,30 @@
 /** Colours for people, off wherever they would be in the way. Only the terminal's own 16: dark and light both work. */
-export interface Style {
-  readonly bold: (text: string) => string;
-  readonly dim: (text: string) => string;
-  readonly red: (text: string) => string;
-  readonly green: (text: string) => string;
-  readonly yellow: (text: string) => string;
-  readonly cyan: (text: string) => string;
-}
+export type Paint = "bold" | "dim" | "red" | "green" | "yellow" | "magenta" | "cyan";
 
-const plain = (text: string): string => text;
+export type Style = Readonly<Record<Paint, (text: string) => string>>;
+
+const codes: Readonly<Record<Paint, readonly [on: number, off: number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  magenta: [35, 39],
+  cyan: [36, 39],
+};
 
 export function createStyle(colour: boolean): Style {
-  if (!colour)
-    return { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain };
-  const wrap = (on: number, off: number) => (text: string) => `\u001b[${on}m${text}\u001b[${off}m`;
+  const paint = (name: Paint) => {
+    const [on, off] = codes[name];
+    return (text: string) => (colour ? `\u001b[${on}m${text}\u001b[${off}m` : text);
+  };
   return {
-    bold: wrap(1, 22),
-    dim: wrap(2, 22),
-    red: wrap(31, 39),
-    green: wrap(32, 39),
-    yellow: wrap(33, 39),
-    cyan: wrap(36, 39),
+    bold: paint("bold"),
+    dim: paint("dim"),
+    red: paint("red"),
+    green: paint("green"),
+    yellow: paint("yellow"),
+    magenta: paint("magenta"),
+    cyan: paint("cyan"),
   };
 }

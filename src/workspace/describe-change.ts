@@ -28,10 +28,7 @@ export async function describeChange(raw: RawChange, context: DescribeContext): 
   const binary = hostIsBinary || guestIsBinary;
   const oldBytes = conflict === null ? await readSmall(context.blobs, before) : undefined;
   const newBytes = raw.kind === "mode" ? oldBytes : await readSmall(context.blobs, after);
-  const { before: oldText, after: newText } = decodePair(
-    oldBytes ?? Buffer.alloc(0),
-    newBytes ?? Buffer.alloc(0),
-  );
+  const { before: oldText, after: newText } = decodePair(oldBytes, newBytes);
   const flags = [...flagPath(raw, (name) => context.tree.states.get(name)?.kind === "link")];
   if (needsContent(path)) {
     flags.push(

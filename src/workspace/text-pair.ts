@@ -8,8 +8,10 @@ export interface TextPair {
   readonly encoding: "utf8" | "latin1";
 }
 
+const nothing = Buffer.alloc(0);
+
 /** UTF-8 where both are; else each byte is a character, since a replacement character stands for any byte. */
-export function decodePair(before: Buffer, after: Buffer): TextPair {
+export function decodePair(before: Buffer = nothing, after: Buffer = nothing): TextPair {
   const encoding = isUtf8(before) && isUtf8(after) ? "utf8" : "latin1";
   return { before: before.toString(encoding), after: after.toString(encoding), encoding };
 }

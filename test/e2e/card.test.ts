@@ -28,7 +28,7 @@ async function kept(): Promise<number> {
 
 /** Waits until the card takes keys: a harmless one is pressed until it is answered. */
 async function takesKeys(terminal: Terminal): Promise<string> {
-  await terminal.sees("[r] reject");
+  const card = await terminal.sees("[r] reject");
   const answer = "write nothing; the changes are kept";
   await eventually("a key is taken", async () => {
     terminal.press("?");
@@ -36,7 +36,9 @@ async function takesKeys(terminal: Terminal): Promise<string> {
       () => false,
     );
   });
-  return terminal.screen();
+  terminal.press("x");
+  await terminal.sees("[r] reject");
+  return card;
 }
 
 describe("a card in a terminal", () => {
@@ -55,9 +57,10 @@ describe("a card in a terminal", () => {
     using terminal = openTerminal(home, run);
     await takesKeys(terminal);
     terminal.press("v");
-    const shown = await terminal.sees(/\+new[^]*\+b[^]*\[v\] view/);
-    expect(shown).toContain("-old");
-    terminal.press("r");
+    expect(await terminal.sees(/\+new[^]*\+b[^]*q back/)).toContain("-old");
+    terminal.press("q");
+    await terminal.sees("[r] reject");
+    terminal.press("q");
     await terminal.sees("exit code 11");
     expect(readTree(home.project)).toEqual(before);
   });
@@ -76,13 +79,17 @@ describe("a card in a terminal", () => {
   });
 
   it.each([
-    ["r", "r", 11],
-    ["Ctrl-C", "C-c", 11],
-    ["q", "q", 11],
-  ])("writes nothing and keeps the changes on %s", async (_name, key, code) => {
+    ["r", ["r", "Enter"], 11],
+    ["Ctrl-C", ["C-c"], 11],
+    ["q", ["q"], 11],
+    ["Ctrl-Z", ["C-z"], 11],
+  ])("writes nothing and keeps the changes on %s", async (_name, keys, code) => {
     using terminal = openTerminal(home, run);
     await takesKeys(terminal);
-    terminal.press(key);
+    for (const key of keys) {
+      terminal.press(key);
+      if (key === "r") await terminal.sees("why not?");
+    }
     await terminal.sees(`exit code ${code}`);
     expect(readTree(home.project)).toEqual(before);
     expect(await kept()).toBe(1);

@@ -30,6 +30,8 @@ export function createFakeIo({ terminal = false, columns = 80 }: FakeIoOptions =
     style: createStyle(false),
     columns,
     isInteractive: terminal,
+    plain: true,
+    pager: undefined,
   } as unknown as CliIo;
   return { io, stdout: () => texts.stdout, stderr: () => texts.stderr };
 }

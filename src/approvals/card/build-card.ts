@@ -38,7 +38,7 @@ export function buildCard(subject: CardSubject, options: CardOptions = {}): Card
   const { envelope, verdict, digest, shortId } = subject;
   const files = describeFiles(envelope);
   const words = envelope.effects.map(describeEffect);
-  const facts = createFacts(envelope, {
+  const facts = createFacts(files === undefined ? envelope : withoutContents(envelope), {
     hostFacts: words.flatMap(({ facts }) => facts),
     // they have sections of their own
     leftOut: files === undefined ? [] : ["changes"],
@@ -79,6 +79,19 @@ function describeFiles({ effects, args }: ActionEnvelope): readonly FileSection[
   if (changes === undefined) return undefined;
   const renames = findRenames(changes);
   return changes.map((change, at) => describeFile(change, at, renames));
+}
+
+/** Blobs that are the contents of changed files are shown as these files. */
+function withoutContents(envelope: ActionEnvelope): Pick<ActionEnvelope, "args" | "operands"> {
+  const { args, operands } = envelope;
+  const contents = new Set(
+    (parseShownChanges(args["changes"]) ?? []).map(({ path, after }) =>
+      after?.kind === "file" ? JSON.stringify([path, after.sha256, after.size]) : "",
+    ),
+  );
+  const isContent = ({ name, sha256, size }: ActionEnvelope["operands"][number]): boolean =>
+    contents.has(JSON.stringify([name, sha256, size]));
+  return { args, operands: operands.filter((operand) => !isContent(operand)) };
 }
 
 /** `3 files changed, 1 flagged` */

@@ -2,7 +2,8 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
-import { renderChangeCard } from "../../tui/change-card.ts";
+import { buildChangeCard } from "../../runtime/values.ts";
+import { renderCard } from "../../tui/card-lines.ts";
 import { paintDiff } from "../../tui/paint-diff.ts";
 import { createStyle } from "../../tui/style.ts";
 import { parseApplyWord } from "../apply-word.ts";
@@ -46,9 +47,8 @@ export async function changesShow(io: CliIo, id: string, { json }: JsonOption): 
     return exitCodes.done;
   }
   const style = io.stdout.isTTY ? io.style : createStyle(false);
-  io.stdout.write(
-    `${renderChangeCard(set, { columns: io.columns, style, rowsMax: Infinity })}\n\n`,
-  );
+  const card = buildChangeCard(set, { readOnly: true });
+  io.stdout.write(`${renderCard(card, { columns: io.columns, style })}\n\n`);
   for (const change of set.changes) {
     const lines = await lumina.changes.diff(set, change);
     await write(io.stdout, `${lines.map((line) => paintDiff(line, style)).join("\n")}\n`);

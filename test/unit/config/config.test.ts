@@ -127,7 +127,16 @@ describe("what the environment says of the terminal", () => {
     [{ TERM: "dumb" }, true],
     [{ TERM: "xterm-256color" }, false],
   ])("%j is plain: %s", (environment, plain) => {
-    expect(loadIoSettings(environment)).toEqual({ plain });
+    expect(loadIoSettings(environment)).toEqual({ plain, pager: undefined });
+  });
+
+  it("is the person's pager, with the variables it needs and no others", () => {
+    const environment = { PAGER: "less -S", HOME: "/home/ada", API_TOKEN: "x", LESS: "FX" };
+    expect(loadIoSettings(environment).pager).toEqual({
+      command: "less -S",
+      environment: { HOME: "/home/ada", LESS: "FX", LESSSECURE: "1" },
+    });
+    expect(loadIoSettings({ PAGER: " " }).pager).toBeUndefined();
   });
 
   it("is one variable by its name, for whoever named it", () => {

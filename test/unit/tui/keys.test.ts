@@ -36,12 +36,12 @@ describe("a keyboard", () => {
         await new Promise((resolve) => setTimeout(resolve, 400));
         const late = keyboard?.next(5_000);
         child.stdin.write("r");
-        expect(await late).toBe("r");
+        expect(await late).toEqual({ name: "r", text: "r" });
         const over = new AbortController();
-        const aborted = keyboard?.next(60_000, over.signal);
+        const aborted = keyboard?.next(60_000, { signal: over.signal });
         over.abort();
         expect(await aborted).toBeUndefined();
-        expect(await keyboard?.next(60_000, over.signal)).toBeUndefined();
+        expect(await keyboard?.next(60_000, { signal: over.signal })).toBeUndefined();
         const atEnd = keyboard?.next(60_000);
         child.kill("SIGKILL");
         expect(await atEnd).toBeUndefined();
