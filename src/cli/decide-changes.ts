@@ -1,22 +1,22 @@
 /**
- * What becomes of a change set: applied by a rule, asked about on a card, or kept. Nobody to ask means
- * no; what was not applied is kept, and the command that brings it back is printed.
+ * What becomes of a change set: it goes over the cliff. Policy answers, or a person on a card; nobody to
+ * ask means no. What was not written is kept, and the command that brings it back is printed.
  */
 import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
+import type { OpenCliff } from "../runtime/cliff-desk.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
-import type { ApplyChoice, ChangeSet } from "../runtime/values.ts";
-import { buildChangeCard, runPager } from "../runtime/values.ts";
-import type { Answer } from "../tui/answer.ts";
-import { askOnTerminal } from "../tui/ask-on-terminal.ts";
+import { buildChangeCard } from "../runtime/values.ts";
+import type { ApplyResult, ChangeSet, CliffVerdict } from "../runtime/values.ts";
+import { draftWriteBack, executeWriteBack, writeBackTool } from "../runtime/write-back.ts";
+import type { WriteBackOrigin } from "../runtime/write-back.ts";
 import { renderCard } from "../tui/card-lines.ts";
 import { openKeyboard } from "../tui/keys.ts";
-import type { Keyboard } from "../tui/keys.ts";
-import { createScreen } from "../tui/screen.ts";
+import { answerHere } from "./answer-here.ts";
+import type { ApplyWord } from "./apply-word.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { say } from "./io.ts";
 import type { CliIo } from "./io.ts";
-import type { ApplyWord } from "./apply-word.ts";
 
 export interface Decision {
   readonly exitCode: number;
@@ -28,11 +28,13 @@ export interface Decision {
 
 export interface DecideOptions {
   readonly apply: ApplyWord;
-  /** stderr stays silent and nobody is asked */
+  readonly origin: WriteBackOrigin;
+  /** stderr stays silent and nobody is asked here */
   readonly quiet: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Raises POLICY_INVALID or STORE_FAILED; the change set stays kept. */
 export async function decideChanges(
   io: CliIo,
   lumina: LuminaGuard,
@@ -41,85 +43,124 @@ export async function decideChanges(
 ): Promise<Decision> {
   const { apply, quiet } = options;
   const keyboard = apply === "ask" && !quiet && io.isInteractive ? openKeyboard() : undefined;
-  const { columns, style } = io;
-  if (keyboard === undefined && !quiet) {
-    say(io, `\n${renderCard(buildChangeCard(set), { columns, style })}\n`);
-  }
-  if (apply === "always") return applyChoice(io, lumina, set, { kind: "unflagged" }, quiet);
-  if (keyboard === undefined) return kept(io, set, quiet, exitCodes.kept);
-  let answer: Answer;
   try {
-    answer = await ask(io, lumina, set, keyboard, options.signal);
-  } finally {
-    keyboard.close();
-  }
-  return obey(io, lumina, set, answer);
-}
-
-function ask(
-  io: CliIo,
-  lumina: LuminaGuard,
-  set: ChangeSet,
-  keyboard: Keyboard,
-  signal?: AbortSignal,
-): Promise<Answer> {
-  const { style, plain, pager } = io;
-  const changes = new Map(set.changes.map((change) => [change.path, change]));
-  return askOnTerminal(buildChangeCard(set), {
-    keyboard,
-    screen: createScreen(io.stderr, { style, isDumb: plain, isColoured: !plain }),
-    diffOf: (path) => {
-      const change = changes.get(path);
-      if (change === undefined) throw new Error(`no change of ${path}`);
-      return lumina.changes.fileDiff(set, change);
-    },
-    ...(pager === undefined ? {} : { pager: (text) => runPager(pager, text) }),
-    expiresAt: performance.now() + lumina.config.approvalTimeoutS * 1000,
-    signal,
-  });
-}
-
-async function obey(
-  io: CliIo,
-  lumina: LuminaGuard,
-  set: ChangeSet,
-  answer: Answer,
-): Promise<Decision> {
-  if (answer.kind === "approve") return applyChoice(io, lumina, set, { kind: "all" }, false);
-  if (answer.kind !== "choose") return kept(io, set, false, exitCodes.rejected);
-  const { paths, hunks } = answer.choice;
-  if (Object.keys(hunks).length === 0) {
-    return applyChoice(io, lumina, set, { kind: "paths", paths }, false);
-  }
-  const narrowed = await lumina.changes.narrow(set, answer.choice);
-  const decision = await applyChoice(io, lumina, narrowed, { kind: "all" }, false);
-  // the whole of it stays: what was left out of a file is in no other place
-  if (decision.exitCode !== exitCodes.done) return decision;
-  return { ...kept(io, set, false, exitCodes.done), applied: decision.applied };
-}
-
-async function applyChoice(
-  io: CliIo,
-  lumina: LuminaGuard,
-  set: ChangeSet,
-  choice: ApplyChoice,
-  quiet: boolean,
-): Promise<Decision> {
-  try {
-    const { applied, remaining } = await lumina.changes.apply(set.id, choice);
-    if (!quiet) say(io, `  applied   ${applied.length} of ${set.changes.length}`);
-    if (remaining === undefined) return { exitCode: exitCodes.done, applied, changeSet: undefined };
-    // a person who went file by file has answered for each
-    const exitCode = choice.kind === "paths" ? exitCodes.done : exitCodes.kept;
-    return { ...kept(io, remaining, quiet, exitCode), applied };
+    if (keyboard === undefined && !quiet) say(io, `\n${renderKept(io, set)}\n`);
+    const asked = apply === "always" ? withoutFlagged(set) : set;
+    if (asked.changes.length === 0) return kept(io, set, quiet, exitCodes.kept);
+    return await overTheCliff(io, lumina, { ...options, set, asked, keyboard });
   } catch (error) {
     if (!isLuminaGuardError(error, "CHANGES_CONFLICT")) throw error;
     if (!quiet) say(io, `${io.style.red("  conflict ")} ${escapeText(error.message)}`);
     return kept(io, set, quiet, exitCodes.conflict);
+  } finally {
+    keyboard?.close();
   }
 }
 
+interface Question extends DecideOptions {
+  readonly set: ChangeSet;
+  /** the part of the set that is asked about */
+  readonly asked: ChangeSet;
+  readonly keyboard: ReturnType<typeof openKeyboard>;
+}
+
+async function overTheCliff(io: CliIo, lumina: LuminaGuard, question: Question): Promise<Decision> {
+  const { set, asked, apply, quiet } = question;
+  const open = await lumina.approvals.open(set.root);
+  const { verdict, edited } = await ask(io, lumina, open, question);
+  if (edited !== undefined)
+    return tellWritten(io, set, edited, { quiet, exitCode: exitCodes.done });
+  if (verdict.outcome !== "allowed") return tellRefused(io, set, verdict, question);
+  const { envelope } = verdict.approval;
+  const written = await executeWriteBack(open.cliff, lumina.changes, envelope.id);
+  const isPart = apply === "always" && asked.changes.length < set.changes.length;
+  const exitCode = isPart ? exitCodes.kept : exitCodes.done;
+  return tellWritten(io, set, written, { quiet, exitCode });
+}
+
+interface Asked {
+  readonly verdict: CliffVerdict;
+  /** a part was chosen on the card, and is written already */
+  readonly edited: ApplyResult | undefined;
+}
+
+async function ask(
+  io: CliIo,
+  lumina: LuminaGuard,
+  open: OpenCliff,
+  { asked, apply, origin, keyboard, signal }: Question,
+): Promise<Asked> {
+  const face = keyboard === undefined ? undefined : open.cliff.attach("terminal");
+  let answering: Promise<ApplyResult | undefined> = Promise.resolve(undefined);
+  try {
+    const verdict = await open.cliff.request(draftWriteBack(asked, origin), {
+      shortId: asked.id,
+      rules: apply === "always" ? [alwaysRule(open, asked, origin)] : [],
+      limit: apply === "never" ? neverLimit : undefined,
+      signal,
+      onPending: (card) => {
+        if (keyboard === undefined) return;
+        answering = answerHere({ io, lumina, open, keyboard, signal }, card);
+        answering.catch(() => undefined); // awaited below
+      },
+    });
+    return { verdict, edited: await answering };
+  } finally {
+    face?.[Symbol.dispose]();
+  }
+}
+
+const neverLimit = { answer: "deny", rules: ["--apply never"], reason: "--apply never" } as const;
+
+/** The person's own word on the command line, as a grant for this one change set. */
+function alwaysRule(
+  { policy }: OpenCliff,
+  { id, root }: ChangeSet,
+  { run }: WriteBackOrigin,
+): { readonly id: string; readonly text: string } {
+  const scope = {
+    who: "run",
+    effect: "file-write-back",
+    tool: writeBackTool,
+    run,
+    task: null,
+  } as const;
+  const args = { "/changeSet": id, "/root": root };
+  return { id: "--apply always", text: policy.writeGrant({ ...scope, args }) };
+}
+
+function withoutFlagged(set: ChangeSet): ChangeSet {
+  return { ...set, changes: set.changes.filter(({ flags }) => flags.length === 0) };
+}
+
+function tellWritten(
+  io: CliIo,
+  set: ChangeSet,
+  { applied, remaining }: ApplyResult,
+  { quiet, exitCode }: { readonly quiet: boolean; readonly exitCode: number },
+): Decision {
+  if (!quiet) say(io, `  applied   ${applied.length} of ${set.changes.length}`);
+  if (remaining === undefined) return { exitCode, applied, changeSet: undefined };
+  return { ...kept(io, remaining, quiet, exitCode), applied };
+}
+
+function tellRefused(
+  io: CliIo,
+  set: ChangeSet,
+  verdict: Exclude<CliffVerdict, { outcome: "allowed" }>,
+  { apply, quiet }: DecideOptions,
+): Decision {
+  const isKept = verdict.outcome === "unanswerable" || apply === "never";
+  const isPolicy = verdict.outcome === "denied" && apply !== "never";
+  if (isPolicy && !quiet) say(io, `  denied    ${escapeText(verdict.reason)}`);
+  return kept(io, set, quiet, isKept ? exitCodes.kept : exitCodes.rejected);
+}
+
+function renderKept({ columns, style }: CliIo, set: ChangeSet): string {
+  return renderCard(buildChangeCard(set, { readOnly: true }), { columns, style });
+}
+
 function kept(io: CliIo, set: ChangeSet, quiet: boolean, exitCode: number): Decision {
-  if (!quiet) say(io, `  kept      7 days: luminaguard changes apply ${set.id}`);
+  if (!quiet) say(io, `  kept      7 days: luminaguard approvals reopen ${set.id}`);
   return { exitCode, applied: [], changeSet: set.id };
 }

@@ -34,6 +34,8 @@ export interface Config {
   readonly policyPreset: string;
   /** time a card waits for an answer, in `s` */
   readonly approvalTimeoutS: number;
+  /** `yes`: `approvals approve --yes` asks nobody; said in the person's own file only */
+  readonly scriptedApproval: string;
 }
 
 type Key = keyof Config;
@@ -60,7 +62,8 @@ const toolVariables = [
 ];
 
 interface Setting {
-  readonly variable: string;
+  /** undefined: the environment cannot set it */
+  readonly variable: string | undefined;
   readonly fallback: Value;
   readonly min?: number;
   readonly max?: number;
@@ -83,10 +86,11 @@ export function loadConfig(environment: Environment = process.env): LoadedConfig
   const file = readConfigFile(path, settings);
   const entries = (Object.entries(settings) as [Key, Setting][]).map(
     ([key, setting]): ConfigEntry => {
-      const fromEnvironment = environment[setting.variable];
-      if (fromEnvironment !== undefined && fromEnvironment !== "") {
-        const value = parseValue(setting.variable, fromEnvironment, setting);
-        return { key, value, origin: setting.variable };
+      const { variable } = setting;
+      const fromEnvironment = variable && environment[variable];
+      if (variable !== undefined && fromEnvironment !== undefined && fromEnvironment !== "") {
+        const value = parseValue(variable, fromEnvironment, setting);
+        return { key, value, origin: variable };
       }
       const fromFile = file[key];
       if (fromFile !== undefined) {
@@ -131,6 +135,7 @@ function describeSettings(
       inFile: true,
     },
     approvalTimeoutS: number("LUMINAGUARD_APPROVAL_TIMEOUT", 300, 1, 86_400),
+    scriptedApproval: { variable: undefined, fallback: "no", words: ["no", "yes"], inFile: true },
   };
 }
 

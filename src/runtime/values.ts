@@ -21,6 +21,11 @@ export type {
 } from "../approvals/card/card.ts";
 export { filesOf } from "../approvals/card/card.ts";
 export type { DiffHunk, DiffLine, FileDiff } from "../approvals/card/file-diff.ts";
-export { buildChangeCard } from "./change-card.ts";
+export { buildChangeCard, describeRest } from "./change-card.ts";
 export { runPager } from "../process/run-pager.ts";
 export type { PagerSettings } from "../process/run-pager.ts";
+export { findAlike } from "../approvals/alike.ts";
+export { buildCard } from "../approvals/card/build-card.ts";
+export { parseDiffCard } from "../approvals/card/diff-card.ts";
+export { effectKinds } from "../approvals/effect.ts";
+export type { EffectKind } from "../approvals/effect.ts";

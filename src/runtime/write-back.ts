@@ -1,4 +1,5 @@
 /** What a run changed, on its way over the cliff: the envelope that asks, and the write that it allows. */
+import { ulid } from "ulid";
 import * as v from "valibot";
 import type { Cliff } from "../approvals/cliff.ts";
 import type { ActionEnvelope, EnvelopeDraft } from "../approvals/envelope.ts";
@@ -8,6 +9,11 @@ import type { ApplyResult } from "../workspace/apply.ts";
 import { changesSchema } from "../workspace/change-set-schema.ts";
 import type { Change, ChangeSet } from "../workspace/change-set.ts";
 import type { ChangeDesk } from "./change-desk.ts";
+
+/** Names one run in the record, and in rules that hold for one. */
+export function createRunId(): string {
+  return ulid();
+}
 
 export const writeBackTool = "workspace.write-back";
 
@@ -36,9 +42,10 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   const operands = changes.flatMap(({ path, after }) =>
     after?.kind === "file" ? [{ name: path, sha256: after.sha256, size: after.size }] : [],
   );
-  const args = { changeSet: id, root, command, exitCode, timedOut, changes };
+  const args = { changeSet: id, root, command, exitCode, timedOut, changes, madeIn: machine };
   return {
-    ...{ who: "run", run, machine, tool: writeBackTool, operands, taint: untainted },
+    // its machine is gone by now, so there is nothing left to freeze
+    ...{ who: "run", run, tool: writeBackTool, operands, taint: untainted },
     // a change is plain data, as JSON has it
     args: args as unknown as JsonObject,
     effects: [
@@ -51,6 +58,17 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
         flags: [...new Set(changes.flatMap(({ flags }) => flags))].sort(),
       },
     ],
+  };
+}
+
+/** The run that an envelope was made for. */
+export function originOf({ run, args }: ActionEnvelope): WriteBackOrigin {
+  const { exitCode, timedOut, madeIn } = args;
+  return {
+    run,
+    machine: typeof madeIn === "string" ? madeIn : null,
+    exitCode: typeof exitCode === "number" ? exitCode : null,
+    timedOut: timedOut === true,
   };
 }
 

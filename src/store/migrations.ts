@@ -23,7 +23,8 @@ const firstForm = `
     was_prompt  INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX approvals_by_short_id ON approvals (short_id);
-  CREATE INDEX approvals_by_run ON approvals (run);
+  CREATE INDEX approvals_by_run ON approvals (run, state);
+  CREATE INDEX approvals_asked ON approvals (run) WHERE was_prompt = 1;
   CREATE INDEX approvals_by_state ON approvals (state);
   CREATE INDEX approvals_by_kept_until ON approvals (kept_until);
   CREATE TRIGGER approvals_ask_one_thing BEFORE UPDATE OF id, digest, envelope ON approvals

@@ -2,6 +2,7 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import { createRunId } from "../../runtime/write-back.ts";
 import { buildChangeCard } from "../../runtime/values.ts";
 import { renderCard } from "../../tui/card-lines.ts";
 import { paintDiff } from "../../tui/paint-diff.ts";
@@ -69,7 +70,8 @@ export async function changesApply(
   }
   await using lumina = await createLuminaGuard();
   const set = await lumina.changes.get(id);
-  return (await decideChanges(io, lumina, set, { apply, quiet: false })).exitCode;
+  const origin = { run: createRunId(), machine: null, exitCode: null, timedOut: false };
+  return (await decideChanges(io, lumina, set, { apply, origin, quiet: false })).exitCode;
 }
 
 export async function changesRm(io: CliIo, id: string): Promise<number> {

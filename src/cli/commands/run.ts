@@ -5,6 +5,7 @@ import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { runTask } from "../../runtime/run-task.ts";
+import { createRunId } from "../../runtime/write-back.ts";
 import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
 import { parseApplyWord } from "../apply-word.ts";
 import type { ApplyWord } from "../apply-word.ts";
@@ -123,7 +124,9 @@ async function decide(
   }
   const { decideChanges } = await import("../decide-changes.ts");
   const quiet = options.json === true;
-  return decideChanges(io, lumina, result.changeSet, { apply, quiet, signal });
+  const { exitCode, timedOut, spawn } = result;
+  const origin = { run: createRunId(), machine: spawn.machine, exitCode, timedOut };
+  return decideChanges(io, lumina, result.changeSet, { apply, origin, quiet, signal });
 }
 
 /** most refusals that are told one by one */

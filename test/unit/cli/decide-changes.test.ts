@@ -31,6 +31,7 @@ async function decide(
   const decision = await decideChanges(io, dry.lumina, set, {
     apply: "ask",
     quiet: false,
+    origin: { run: "run", machine: null, exitCode: 0, timedOut: false },
     ...options,
   });
   const kept = (await dry.lumina.changes.list()).map(({ id }) => id);
@@ -44,7 +45,7 @@ describe("what becomes of changes", () => {
     expect(tree).toEqual({ "a.txt": "a" });
     expect(kept).toEqual([id]);
     expect(said).toContain(`card ${id}`);
-    expect(said).toContain(`  kept      7 days: luminaguard changes apply ${id}\n`);
+    expect(said).toContain(`  kept      7 days: luminaguard approvals reopen ${id}\n`);
   });
 
   it("with --apply never is nothing, too", async () => {

@@ -1,0 +1,137 @@
+/** Draws the card of one pending approval on this terminal, and carries the person's answer to the cliff. */
+import { isLuminaGuardError } from "../errors.ts";
+import type { OpenCliff } from "../runtime/cliff-desk.ts";
+import { offerGrants } from "../runtime/grant-offers.ts";
+import type { OfferedGrant } from "../runtime/grant-offers.ts";
+import type { LuminaGuard } from "../runtime/luminaguard.ts";
+import { buildCard, describeRest, findAlike, runPager } from "../runtime/values.ts";
+import type { ApplyResult, Approval, ChangeSet } from "../runtime/values.ts";
+import { amendWriteBack } from "../runtime/write-back-amend.ts";
+import { readWriteBack, writeBackTool } from "../runtime/write-back.ts";
+import type { Answer } from "../tui/answer.ts";
+import { askOnTerminal } from "../tui/ask-on-terminal.ts";
+import type { Keyboard } from "../tui/keys.ts";
+import { createScreen } from "../tui/screen.ts";
+import { say } from "./io.ts";
+import type { CliIo } from "./io.ts";
+
+export interface Here {
+  readonly io: CliIo;
+  readonly lumina: LuminaGuard;
+  readonly open: OpenCliff;
+  readonly keyboard: Keyboard;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** how a decision names this face */
+const by = "terminal";
+
+/** What was written, where a person chose a part: that is an envelope of its own, executed here. */
+export async function answerHere(here: Here, card: Approval): Promise<ApplyResult | undefined> {
+  const { open, io } = here;
+  const grants = offerGrants(open, card.envelope);
+  const answer = await ask(here, card, grants);
+  try {
+    if (answer.kind === "choose") {
+      const parts = { cliff: open.cliff, changes: here.lumina.changes, by };
+      return await amendWriteBack(parts, card, answer.choice);
+    }
+    if (answer.kind === "stop") await stopEverything(here);
+    else await decideAll(open, card, wordOf(answer, grants));
+  } catch (error) {
+    if (!isLuminaGuardError(error, "APPROVAL_DECIDED")) throw error;
+    // with no answer it is the rule: the deadline, or somebody else, was first
+    if (answer.kind !== "no-answer") say(io, `  ${error.message}`);
+  }
+  return undefined;
+}
+
+async function ask(
+  { io, lumina, open, keyboard, signal }: Here,
+  card: Approval,
+  grants: readonly OfferedGrant[],
+): Promise<Answer> {
+  const { envelope } = card;
+  const { ledger } = open;
+  const set = await findSet(lumina, card);
+  const alike = findAlike(ledger, card).length;
+  const model = buildCard(card, {
+    grants: grants.map(({ offer }) => offer),
+    remarks: [
+      ...(set === undefined ? [] : describeRest(set)),
+      ...(alike > 0 ? [`${alike} more of the same wait; the answer is for all of them`] : []),
+    ],
+  });
+  const settled = new AbortController();
+  using _watch = ledger.onChange(() => {
+    if (ledger.get(envelope.id)?.state !== "pending") settled.abort();
+  });
+  const { style, plain, pager } = io;
+  return await askOnTerminal(model, {
+    keyboard,
+    screen: createScreen(io.stderr, { style, isDumb: plain, isColoured: !plain }),
+    diffOf: (path) => {
+      const change = set?.changes.find((each) => each.path === path);
+      if (set === undefined || change === undefined) throw new TypeError(`no change of ${path}`);
+      return lumina.changes.fileDiff(set, change);
+    },
+    ...(pager === undefined ? {} : { pager: (text) => runPager(pager, text) }),
+    expiresAt: performance.now() + Date.parse(envelope.expiresAt) - ledger.now(),
+    signal: AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]),
+  });
+}
+
+/** The kept set with the changes as the envelope has them: what is shown is what runs. */
+async function findSet(
+  lumina: LuminaGuard,
+  { envelope }: Approval,
+): Promise<ChangeSet | undefined> {
+  if (envelope.tool !== writeBackTool) return undefined;
+  const { changeSet, changes } = readWriteBack(envelope);
+  return { ...(await lumina.changes.get(changeSet)), changes };
+}
+
+type Word = Pick<
+  Parameters<OpenCliff["cliff"]["decide"]>[1],
+  "word" | "reason" | "freeze" | "grant"
+>;
+
+function wordOf(
+  answer: Exclude<Answer, { kind: "choose" | "stop" }>,
+  grants: readonly OfferedGrant[],
+): Word {
+  switch (answer.kind) {
+    case "approve":
+      return { word: "approve" };
+    case "reject":
+      return { word: "reject", reason: answer.reason, freeze: answer.freeze };
+    case "no-answer":
+      return { word: "reject", reason: "nobody answered" };
+    case "grant": {
+      const offered = grants.find(({ offer }) => offer.scopeKind === answer.scopeKind);
+      if (offered === undefined) return { word: "approve" };
+      return { word: "approve", grant: { ...offered.grant, usesMax: answer.usesMax } };
+    }
+  }
+}
+
+/** The card, and others that ask for the very same; a grant is given once. */
+async function decideAll({ cliff, ledger }: OpenCliff, card: Approval, word: Word): Promise<void> {
+  const alike = findAlike(ledger, card);
+  const { grant: _once, ...plain } = word;
+  await cliff.decide(card.envelope.id, { ...named(card), ...word });
+  for (const other of alike) await cliff.decide(other.envelope.id, { ...named(other), ...plain });
+}
+
+function named({ digest, envelope }: Approval): {
+  readonly digest: string;
+  readonly nonce: string;
+  readonly by: string;
+} {
+  return { digest, nonce: envelope.nonce, by };
+}
+
+async function stopEverything({ lumina, open }: Here): Promise<void> {
+  await lumina.machines.freezeAll();
+  await open.cliff.cancel("STOP");
+}
