@@ -3,6 +3,8 @@
  * A wait that the caller aborted rethrows the caller's own reason.
  */
 import { LuminaGuardError } from "../errors.ts";
+import { callAfter } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { createDeferred } from "./deferred.ts";
 
 export interface DeadlineOptions {
@@ -12,6 +14,9 @@ export interface DeadlineOptions {
   readonly what: string;
   readonly hint?: string;
   readonly signal?: AbortSignal | undefined;
+  /** what the wait is counted on
+   * @default the host's */
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -19,20 +24,21 @@ export interface DeadlineOptions {
  * The work itself is not stopped: the caller owns it.
  */
 export async function withDeadline<T>(work: Promise<T>, options: DeadlineOptions): Promise<T> {
-  const { timeoutMs, what, hint, signal } = options;
+  const { timeoutMs, what, hint, signal, clock } = options;
   work.catch(() => undefined); // whoever stops waiting first must not leave it unheard
   signal?.throwIfAborted();
   const end = createDeferred<never>();
-  const timer = setTimeout(() => {
+  const onDue = (): void => {
     const message = `${what} took longer than ${formatSeconds(timeoutMs)}`;
     end.reject(new LuminaGuardError("TIMEOUT", message, hint === undefined ? {} : { hint }));
-  }, timeoutMs);
+  };
+  const callOff = callAfter(timeoutMs, onDue, clock);
   const onAbort = (): void => end.reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     return await Promise.race([work, end.promise]);
   } finally {
-    clearTimeout(timer);
+    callOff();
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { isLuminaGuardError } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
 import { runProgram } from "../process/run-program.ts";
+import { PausableClock } from "../base/clock.ts";
 import { createGreeter } from "../runtime/greeter.ts";
 import { toVmImage } from "../runtime/ground.ts";
 import { Machine } from "../runtime/machine.ts";
@@ -102,6 +103,8 @@ export class BenchContext implements AsyncDisposable {
     const vm = new ManagedVm(hypervisor, { spec, greeter });
     return new Machine(vm, await vm.boot(signal), greeter.wire(), {
       env: {},
+      desk: this.lumina.machines,
+      clock: new PausableClock(),
       facts: { backend: hypervisor.name, accelerator: hypervisor.accelerator, canaries: [] },
     });
   }

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import type * as AuditCommands from "./commands/audit.ts";
 import type * as ChangesCommands from "./commands/changes.ts";
+import type * as MachineCommands from "./commands/machines.ts";
 import type { CliIo } from "./io.ts";
 
 type SetExitCode = (code: number) => void;
@@ -10,6 +11,7 @@ type SetExitCode = (code: number) => void;
 export function describeCommands(program: Command, io: CliIo, setExitCode: SetExitCode): void {
   const done = async (code: Promise<number>): Promise<void> => setExitCode(await code);
   describeRun(program, io, done);
+  describeMachines(program, io, done);
   describeDoctor(program, io, done);
   describeImages(program, io, done);
   describeCache(program, io, done);
@@ -64,6 +66,46 @@ function machineOptions(command: Command): Command {
     .option("--include <glob>", "send files that are left out by default", collect)
     .option("--no-workspace", "send nothing and take nothing out")
     .option("--tty", "give the command a terminal");
+}
+
+function describeMachines(program: Command, io: CliIo, done: Done): void {
+  const load = async (): Promise<typeof MachineCommands> => import("./commands/machines.ts");
+  program
+    .command("ps")
+    .description("list your machines, running and frozen")
+    .option("--json", "print one JSON document")
+    .action((options: Record<string, unknown>) => done(load().then(({ ps }) => ps(io, options))));
+  const words = [
+    {
+      name: "freeze",
+      what: "STOP: stop machines where they are, at once",
+      all: "every machine, and refuse new ones",
+      rows: [["stop everything", "luminaguard freeze --all"]],
+    },
+    {
+      name: "resume",
+      what: "let frozen machines go on",
+      all: "every machine, and let new ones start",
+      rows: [["take a STOP back", "luminaguard resume --all"]],
+    },
+    {
+      name: "rm",
+      what: "end machines for good, frozen or not",
+      all: "every machine, and let new ones start",
+      rows: [["end one", "luminaguard rm vm-0a1b2"]],
+    },
+  ] as const;
+  for (const { name, what, all, rows } of words) {
+    program
+      .command(name)
+      .description(what)
+      .argument("[ids...]", "ids of machines, such as vm-0a1b2")
+      .option("--all", all)
+      .addHelpText("after", examples(rows))
+      .action((ids: string[], options: Record<string, unknown>) =>
+        done(load().then((commands) => commands[name](io, ids, options))),
+      );
+  }
 }
 
 function describeDoctor(program: Command, io: CliIo, done: Done): void {

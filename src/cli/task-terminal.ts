@@ -31,6 +31,8 @@ export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOpti
     for (const step of release.splice(0)) step();
   };
   const filters = { stdout: filterFor(io, "stdout", tty), stderr: filterFor(io, "stderr", tty) };
+  /** hands Ctrl-C to the command, once there is one */
+  let passInterrupts = (): void => undefined;
   const face: TaskFace = {
     onPhase: progress.show,
     onSpawned: (facts) => {
@@ -40,12 +42,21 @@ export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOpti
     onWorkspace: (facts) =>
       say(io, `  workspace ${renderWorkspaceLine(facts, { width: io.columns * 2 })}`),
     onStarted: (command) => {
-      signals.onInterrupt(() => void command.signal(2));
+      passInterrupts = () => signals.onInterrupt(() => void command.signal(2));
+      passInterrupts();
+      release.push(() => (passInterrupts = () => undefined));
       release.push(() => signals.onInterrupt(undefined));
       if (tty) release.push(connectTerminal(io, command));
       else if (!io.stdin.isTTY) release.push(connectPipe(io, command));
     },
     onOutput: ({ source, data }) => write(io[source], filters[source](data)),
+    onFrozen: (isFrozen, machine) => {
+      progress.clear();
+      say(io, isFrozen ? describeFreeze(machine) : `  resumed   machine ${machine} goes on`);
+      // a frozen command cannot end in its own way: the first Ctrl-C ends the machine
+      if (isFrozen) signals.onInterrupt(undefined);
+      else passInterrupts();
+    },
     onEnded: giveBack,
     onDestroyed: (end) => {
       say(io, `  done      ${describeEnd(end)} · machine destroyed`);
@@ -107,6 +118,11 @@ function describeMachine(facts: SpawnFacts, columns: number): string {
   return line.length + indent.length <= columns
     ? line
     : `${how} (see luminaguard doctor) · no network`;
+}
+
+function describeFreeze(machine: string): string {
+  const ways = `luminaguard resume ${machine} goes on, luminaguard rm ${machine} ends it`;
+  return `  frozen    machine ${machine} was stopped by luminaguard freeze; ${ways}`;
 }
 
 function describeEnd({ exitCode, timedOut, durationMs }: TaskEnd): string {

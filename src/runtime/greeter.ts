@@ -1,5 +1,6 @@
 /** The host's part of a machine's boot, spoken on its wire: the link between `vm` and `wire`. */
 import { setTimeout } from "node:timers/promises";
+import type { Clock } from "../base/clock.ts";
 import type { Greeter } from "../vm/hypervisor.ts";
 import { WireClient } from "../wire/wire-client.ts";
 
@@ -16,7 +17,8 @@ export interface WireGreeter extends Greeter {
   readonly wire: () => WireClient;
 }
 
-export function createGreeter(): WireGreeter {
+/** @param clock what every wait for the guest is counted on */
+export function createGreeter(clock?: Clock): WireGreeter {
   let greeted: WireClient | undefined;
   const wire = (): WireClient => {
     if (greeted === undefined) throw new Error("a spawned machine was greeted");
@@ -27,6 +29,7 @@ export function createGreeter(): WireGreeter {
       const client = await WireClient.connect(socketPath, {
         signal,
         tryTimeoutMs: coldTryTimeoutMs,
+        clock,
       });
       try {
         // whatever a clone's first requests touch is in memory then, for every clone
@@ -41,7 +44,7 @@ export function createGreeter(): WireGreeter {
       await setTimeout(reopenMs);
     },
     greet: async (socketPath, vmId, signal) => {
-      const client = WireClient.open(socketPath);
+      const client = WireClient.open(socketPath, clock);
       const onAbort = (): void => client.close();
       signal.addEventListener("abort", onAbort, { once: true });
       try {

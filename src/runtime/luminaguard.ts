@@ -2,6 +2,7 @@
  * The composition root: joins config, images, hypervisor, wire and workspace. Start reading here.
  * Everything expensive (probing, building, booting) waits until it is needed, and then happens once.
  */
+import { PausableClock } from "../base/clock.ts";
 import { toHostError } from "../base/host-error.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import type { BuildProgress } from "../image/build-image.ts";
@@ -21,6 +22,7 @@ import { createGreeter } from "./greeter.ts";
 import { DryGround, HostGround } from "./ground.ts";
 import type { Ground } from "./ground.ts";
 import { CliffDesk } from "./cliff-desk.ts";
+import { MachineDesk } from "./machine-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { OpenLedger } from "./open-ledger.ts";
@@ -40,6 +42,8 @@ export interface SpawnOptions {
   readonly bootTimeoutMs?: number | undefined;
   /** called as the spawn goes on, for a person who waits */
   readonly onPhase?: ((phase: SpawnPhase | BuildProgress) => void) | undefined;
+  /** called when a person stopped the machine, while it boots or later, and when it goes on */
+  readonly onFrozen?: ((isFrozen: boolean, machine: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,6 +59,8 @@ export class LuminaGuard implements AsyncDisposable {
   readonly config: Config;
   readonly images: ImageStore;
   readonly changes: ChangeDesk;
+  /** every machine of this user, whoever owns it: where a STOP is given */
+  readonly machines: MachineDesk;
   readonly cache: CacheDesk;
   readonly policy: PolicyDesk;
   /** the Approval Cliff: what leaves a machine is asked about here */
@@ -64,7 +70,7 @@ export class LuminaGuard implements AsyncDisposable {
   readonly host: HostGround;
   readonly #ground: Ground;
   readonly #toolEnvironment: Readonly<Record<string, string>>;
-  readonly #machines = new Set<Machine>();
+  readonly #spawned = new Set<Machine>();
   readonly #ledger: SharedLedger;
   /** null: machines that run nothing leave no record */
   readonly #records: SharedLedger | null;
@@ -74,6 +80,7 @@ export class LuminaGuard implements AsyncDisposable {
     this.#toolEnvironment = toolEnvironment;
     this.images = createImageStore({ cacheDir: config.cacheDir, env: toolEnvironment });
     this.changes = new ChangeDesk(config.stateDir);
+    this.machines = new MachineDesk(config.runtimeDir);
     this.cache = new CacheDesk(config.cacheDir, this.images);
     this.policy = new PolicyDesk(config);
     const openLedger = (): Promise<OpenLedger> => this.openLedger();
@@ -87,7 +94,7 @@ export class LuminaGuard implements AsyncDisposable {
 
   /**
    * A fresh machine. The base image is built when it is missing. Raises IMAGE_NOT_FOUND,
-   * HYPERVISOR_UNAVAILABLE, VM_BOOT_FAILED, HOST_LIMIT, or the signal's reason.
+   * HYPERVISOR_UNAVAILABLE, VM_BOOT_FAILED, FROZEN, HOST_LIMIT, or the signal's reason.
    */
   async spawn(options: SpawnOptions = {}): Promise<Machine> {
     try {
@@ -108,14 +115,20 @@ export class LuminaGuard implements AsyncDisposable {
       vcpus: options.vcpus ?? this.config.cpus,
       bootTimeoutMs,
     });
-    const greeter = createGreeter();
-    const vm = new ManagedVm(hypervisor, { spec, greeter, onPhase });
+    const clock = new PausableClock();
+    const greeter = createGreeter(clock);
+    const onFrozen = (isFrozen: boolean, id: string): void => {
+      clock.setPaused(isFrozen);
+      options.onFrozen?.(isFrozen, id);
+    };
+    const vm = new ManagedVm(hypervisor, { spec, greeter, onPhase, onFrozen, clock });
     const instance = await vm.boot(signal);
     const { name: backend, accelerator } = hypervisor;
+    const desk = this.machines;
     const facts: MachineFacts = { backend, accelerator, canaries };
-    const machine = new Machine(vm, instance, greeter.wire(), { env, facts });
-    this.#machines.add(machine);
-    void instance.exited.then(() => this.#machines.delete(machine));
+    const machine = new Machine(vm, instance, greeter.wire(), { env, facts, desk, clock });
+    this.#spawned.add(machine);
+    void instance.exited.then(() => this.#spawned.delete(machine));
     await this.#recordLife(machine, { image: imageName, backend, accelerator });
     return machine;
   }
@@ -179,7 +192,7 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** Ends every machine. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#machines].map((machine) => machine.stop()));
+    await Promise.all([...this.#spawned].map((machine) => machine.stop()));
     await this.#ledger[Symbol.asyncDispose]();
   }
 }

@@ -1,6 +1,7 @@
 /** One running machine with its wire: what a program that uses LuminaGuard holds. */
 import type { Duplex, Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
+import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { CanaryResult } from "../vm/select.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
@@ -8,6 +9,7 @@ import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
 import { ExecHandle } from "./exec-handle.ts";
 import type { ExecOptions } from "./exec-handle.ts";
+import type { MachineDesk } from "./machine-desk.ts";
 
 interface SignalOption {
   readonly signal?: AbortSignal | undefined;
@@ -36,6 +38,16 @@ export interface MachineFacts {
   readonly canaries: readonly CanaryResult[];
 }
 
+export interface MachineParts {
+  /** variables of every command in the machine */
+  readonly env: Readonly<Record<string, string>>;
+  readonly facts: MachineFacts;
+  /** freezes this machine as it would any other */
+  readonly desk: MachineDesk;
+  /** stands still while the machine is frozen */
+  readonly clock: PausableClock;
+}
+
 /** time between a machine's last sign and its end, in `ms` */
 const dyingMs = 1_000;
 
@@ -47,21 +59,22 @@ export class Machine implements AsyncDisposable {
   /** what runs this machine */
   readonly facts: MachineFacts;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #desk: MachineDesk;
+  readonly #clock: PausableClock;
 
   constructor(
     vm: ManagedVm,
     instance: VmInstance,
     wire: WireClient,
-    {
-      env,
-      facts,
-    }: { readonly env: Readonly<Record<string, string>>; readonly facts: MachineFacts },
+    { env, facts, desk, clock }: MachineParts,
   ) {
     this.#vm = vm;
     this.#instance = instance;
     this.#wire = wire;
     this.#env = env;
     this.facts = facts;
+    this.#desk = desk;
+    this.#clock = clock;
     this.files = Object.freeze({
       read: (path, options) => wire.readFile(path, options),
       write: (path, data, options) => wire.writeFile(path, data, options),
@@ -131,6 +144,28 @@ export class Machine implements AsyncDisposable {
   /** Kills every process in the machine but the guest agent. */
   async quiesce(options: SignalOption = {}): Promise<void> {
     await this.#wire.quiesce(options);
+  }
+
+  /** the machine is stopped where it was, by whomever, and no wait for it runs out */
+  get isFrozen(): boolean {
+    return this.#clock.isPaused;
+  }
+
+  /** Stops the machine where it is. Raises PROCESS_FAILED when it could not be stopped. */
+  async freeze(): Promise<void> {
+    const { machines } = await this.#desk.freeze([this.id]);
+    if (machines.some(({ state }) => state !== "frozen")) {
+      throw new LuminaGuardError("PROCESS_FAILED", `machine ${this.id} could not be stopped`, {
+        hint: `luminaguard rm ${this.id}  ends it`,
+      });
+    }
+    this.#clock.setPaused(true);
+  }
+
+  /** Lets the machine go on. */
+  async resume(): Promise<void> {
+    await this.#desk.resume([this.id]);
+    this.#clock.setPaused(false);
   }
 
   /** Ends the machine; nothing of it is left on the host. */

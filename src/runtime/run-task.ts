@@ -35,6 +35,8 @@ export interface TaskFace {
   readonly onOutput: (chunk: OutputChunk) => Promise<void> | void;
   /** the command has ended: what is typed from now on is not its */
   readonly onEnded?: () => void;
+  /** a person stopped the machine, or lets it go on; what runs waits meanwhile */
+  readonly onFrozen?: SpawnOptions["onFrozen"];
   /** the machine is gone, and with it everything in it that was not taken out */
   readonly onDestroyed?: (end: TaskEnd) => void;
 }
@@ -107,10 +109,10 @@ async function prepareExchange(
 function spawn(
   lumina: LuminaGuard,
   { image, memoryMib, vcpus, env }: TaskRequest,
-  { onPhase }: TaskFace,
+  { onPhase, onFrozen }: TaskFace,
   signal?: AbortSignal,
 ): Promise<Machine> {
-  return lumina.spawn({ image, memoryMib, vcpus, env, onPhase, signal });
+  return lumina.spawn({ image, memoryMib, vcpus, env, onPhase, onFrozen, signal });
 }
 
 function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {

@@ -3,6 +3,7 @@
  * machines on this host; an instance is one machine. What only some can do is a small facet of its
  * own, present or absent; no method exists only to refuse.
  */
+import type { Clock } from "../base/clock.ts";
 import type { VmSpec } from "./spec.ts";
 
 export interface HypervisorFeatures {
@@ -34,7 +35,14 @@ export interface SpawnConfig {
   readonly greeter: Greeter;
   /** called as the spawn goes on, for a person who waits */
   readonly onPhase?: ((phase: SpawnPhase) => void) | undefined;
+  /** called when a person stopped the machine, while it boots or later, and when it goes on */
+  readonly onFrozen?: OnFrozen | undefined;
+  /** what the waits of a boot are counted on: to stand still while the machine is frozen
+   * @default the host's */
+  readonly clock?: Clock | undefined;
 }
+
+export type OnFrozen = (isFrozen: boolean, vmId: string) => void;
 
 export interface Hypervisor {
   readonly name: string;

@@ -4,18 +4,22 @@
  * The record inside says whose machine it is, so that a later start can clear what a dead host left.
  */
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import * as v from "valibot";
 import { makePrivateFolder } from "../base/private-folder.ts";
 import { toHostError } from "../base/host-error.ts";
-import { LuminaGuardError } from "../errors.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import { killProcess } from "../process/child.ts";
 import { findByArgument, identifySelf, isRunning } from "../process/process-identity.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 import { nameGroups, removeGroups } from "./cgroup.ts";
 import type { Group } from "./cgroup.ts";
 import type { GroupParent } from "./cgroup-plan.ts";
+import type { OnFrozen } from "./hypervisor.ts";
+import { readRecord, writeRecord } from "./machine-record.ts";
+import type { MachineRecord } from "./machine-record.ts";
+import { clearMarks, hasMark, refuseRemoved, refuseWhileStopped } from "./stop-marks.ts";
+import { removedReason, watchFrozen } from "./stop-marks.ts";
 
 /**
  * First of 2^20 user ids that only machines use. systemd's table of ids (docs/UIDS-GIDS) leaves
@@ -35,26 +39,23 @@ export interface MachineFolder {
   readonly uid: number | undefined;
   /** control groups of the machine's own, in the record before anybody makes them */
   readonly groups: readonly Group[];
-  /** adds the hypervisor process to the record */
-  readonly recordProcess: (vmm: ProcessIdentity) => Promise<void>;
+  /**
+   * Adds the hypervisor process to the record; null: nothing runs this machine. Raises FROZEN or
+   * VM_GONE when a person stopped or removed it meanwhile: whoever started it ends it.
+   */
+  readonly recordProcess: (vmm: ProcessIdentity | null) => Promise<void>;
+  /** calls back, until the folder is removed, when a person stops the machine and when it goes on */
+  readonly watchFrozen: (onFrozen: OnFrozen) => void;
+  /** why the machine ends, when a person removes it */
+  readonly removal: () => string | undefined;
   readonly remove: () => Promise<void>;
 }
-
-const identitySchema = v.object({
-  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  startTicks: v.nullable(v.number()),
-});
-const recordSchema = v.object({
-  host: identitySchema,
-  vmm: v.optional(identitySchema),
-  groups: v.optional(v.array(v.string()), []),
-});
-type MachineRecord = v.InferOutput<typeof recordSchema>;
 
 /**
  * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own. Its control
  * groups will be below `groupParents`.
- * Raises HOST_LIMIT when the path is too long for a socket or the folder cannot be made.
+ * Raises HOST_LIMIT when the path is too long for a socket or the folder cannot be made, FROZEN while
+ * a person has everything stopped.
  */
 export async function createMachineFolder(
   runtimeDir: string,
@@ -73,20 +74,23 @@ export async function createMachineFolder(
   }
   const { number, path, id } = await claim(runtimeDir);
   const uid = asRoot ? machineUidFirst + number : undefined;
-  const host = identifySelf();
   const groups = nameGroups(groupParents, `${id}-${randomBytes(4).toString("hex")}`);
   const groupFolders = groups.map(({ folder }) => folder);
-  const write = async (vmm?: ProcessIdentity): Promise<void> => {
-    const file = join(runtimeDir, `${id}.json`);
-    const record: MachineRecord = { host, vmm, groups: groupFolders };
-    await writeFile(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${file}.new`, file);
+  const since = new Date().toISOString();
+  const record: MachineRecord = { host: identifySelf(), since, groups: groupFolders };
+  // the record comes before the look: a stop that does not see the one is seen by the other
+  const write = async (more: Pick<MachineRecord, "vmm">): Promise<void> => {
+    await writeRecord(runtimeDir, id, { ...record, ...more });
+    refuseWhileStopped(runtimeDir);
+    refuseRemoved(runtimeDir, id);
   };
+  let endWatch = (): void => undefined;
   try {
     if (uid !== undefined) await chown(path, uid, uid);
-    await write();
+    await write({});
   } catch (error) {
     await removeMachine(runtimeDir, id, []);
+    if (isLuminaGuardError(error)) throw error;
     throw toHostError(error, "a machine's folder cannot be made");
   }
   return {
@@ -94,8 +98,15 @@ export async function createMachineFolder(
     path,
     uid,
     groups,
-    recordProcess: write,
-    remove: () => removeMachine(runtimeDir, id, groupFolders),
+    recordProcess: (vmm) => write({ vmm }),
+    watchFrozen: (onFrozen) => {
+      endWatch = watchFrozen(runtimeDir, id, (isFrozen) => onFrozen(isFrozen, id));
+    },
+    removal: () => (hasMark(runtimeDir, id, "removed") ? removedReason : undefined),
+    remove: () => {
+      endWatch();
+      return removeMachine(runtimeDir, id, groupFolders);
+    },
   };
 }
 
@@ -129,6 +140,7 @@ async function removeMachine(
   await rm(join(runtimeDir, `${id}.json.new`), { force: true });
   if (!groupsGone) return; // the record leads a later start to them
   await rm(join(runtimeDir, `${id}.json`), { force: true });
+  clearMarks(runtimeDir, id);
 }
 
 /**
@@ -138,11 +150,13 @@ async function removeMachine(
 export async function reapMachines(runtimeDir: string): Promise<readonly string[]> {
   const names = await readdir(runtimeDir).catch(() => []);
   const ids = new Set(
-    names.flatMap((name) => /^(vm-[0-9a-f]{5})(\.json|\.json\.new)?$/.exec(name)?.[1] ?? []),
+    names.flatMap(
+      (name) => /^(vm-[0-9a-f]{5})(\.json|\.json\.new|\.frozen|\.removed)?$/.exec(name)?.[1] ?? [],
+    ),
   );
   const reaped: string[] = [];
   for (const id of ids) {
-    const record = await readRecord(join(runtimeDir, `${id}.json`));
+    const record = readRecord(runtimeDir, id);
     // a folder without a record is one being made right now, or was left in that instant
     if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
     if (record !== undefined && (await isRunning(record.host))) continue;
@@ -159,16 +173,9 @@ async function findHypervisor(
   id: string,
   record: MachineRecord | undefined,
 ): Promise<readonly number[]> {
+  if (record?.vmm === null) return [];
   if (record?.vmm === undefined) return findByArgument(join(runtimeDir, id, socketName));
   return (await isRunning(record.vmm)) ? [record.vmm.pid] : [];
-}
-
-async function readRecord(path: string): Promise<MachineRecord | undefined> {
-  try {
-    return v.parse(recordSchema, JSON.parse(await readFile(path, "utf8")));
-  } catch {
-    return undefined; // missing or cut short by the host's death: treated as no record
-  }
 }
 
 async function isOld(path: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { access, constants, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
 import { findQemu } from "./backends/qemu/qemu-binary.ts";
 import type { QemuBinary } from "./backends/qemu/qemu-binary.ts";
@@ -165,7 +166,10 @@ async function runCanary(options: SelectOptions, accelerator: Accelerator): Prom
       bootTimeoutMs: deadlineMs,
     });
     const hypervisor = createQemu(options, { accelerator, tscKhz: guessKhz }, false);
-    const vm = await hypervisor.spawn({ spec, greeter: options.greeter }, options.signal);
+    const { greeter, signal } = options;
+    const clock = new PausableClock();
+    const onFrozen = (isFrozen: boolean): void => clock.setPaused(isFrozen);
+    const vm = await hypervisor.spawn({ spec, greeter, clock, onFrozen }, signal);
     const booted = result(true, "the canary machine booted");
     try {
       if (guessKhz === undefined) return booted;
@@ -176,7 +180,8 @@ async function runCanary(options: SelectOptions, accelerator: Accelerator): Prom
     }
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (isLuminaGuardError(error, "HOST_LIMIT")) throw error; // says nothing about the accelerator
+    // these say nothing about the accelerator
+    if (isLuminaGuardError(error, "HOST_LIMIT") || isLuminaGuardError(error, "FROZEN")) throw error;
     if (!isLuminaGuardError(error, "TIMEOUT")) return result(false, shorten(messageOf(error)));
     return result(false, `kernel did not boot in ${deadlineMs / 1000} s`);
   }

@@ -6,6 +6,8 @@
 import http2 from "node:http2";
 import net from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { callAfter, hostClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { LuminaGuardError } from "../errors.ts";
 
 export interface ConnectOptions {
@@ -16,6 +18,9 @@ export interface ConnectOptions {
   /** longest time for one try in `ms`
    * @default 60_000: one try, as a fresh machine has nothing left on its channel */
   readonly tryTimeoutMs?: number;
+  /** what the tries are counted on
+   * @default the host's */
+  readonly clock?: Clock | undefined;
 }
 
 /** receive windows in `bytes`: what the guest may send before it is read */
@@ -51,16 +56,16 @@ export async function connectSession(
   socketPath: string,
   options: ConnectOptions = {},
 ): Promise<http2.ClientHttp2Session> {
-  const { signal, timeoutMs = 30_000, tryTimeoutMs = 60_000 } = options;
-  const endsAt = performance.now() + timeoutMs;
+  const { signal, timeoutMs = 30_000, tryTimeoutMs = 60_000, clock = hostClock } = options;
+  const endsAt = clock.now() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const leftMs = endsAt - performance.now();
+    const leftMs = endsAt - clock.now();
     if (leftMs <= 0) {
       throw new LuminaGuardError("TIMEOUT", "the guest did not answer on the wire in time");
     }
     const session = openSession(socketPath);
-    if (await settled(session, Math.min(leftMs, tryTimeoutMs), signal)) return session;
+    if (await settled(session, Math.min(leftMs, tryTimeoutMs), clock, signal)) return session;
     session.destroy();
     // the hypervisor takes one connection at a time and may still be busy with the last one
     await setTimeout(retryMs);
@@ -70,16 +75,17 @@ export async function connectSession(
 function settled(
   session: http2.ClientHttp2Session,
   timeoutMs: number,
+  clock: Clock,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (answered: boolean): void => {
-      clearTimeout(timer);
+      callOff();
       signal?.removeEventListener("abort", onAbort);
       resolve(answered);
     };
     const onAbort = (): void => finish(false);
-    const timer = globalThis.setTimeout(finish, timeoutMs, false);
+    const callOff = callAfter(timeoutMs, () => finish(false), clock);
     signal?.addEventListener("abort", onAbort, { once: true });
     session.once("remoteSettings", () => finish(true));
     session.once("close", () => finish(false));

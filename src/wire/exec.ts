@@ -82,7 +82,9 @@ export class WireExec {
     const { timeoutMs = 0 } = start;
     this.#signal = options.signal;
     this.#limit = () =>
-      timeoutMs === 0 ? undefined : watchLimit(this.#stream, timeoutMs, options.overtimeMs);
+      timeoutMs === 0
+        ? undefined
+        : watchLimit(this.#stream, timeoutMs, options.overtimeMs, options.clock);
     const headers = { ":method": "POST", ":path": "/v1/exec" };
     this.#stream = openStream(session, headers, options);
     this.#answered = answered(this.#stream, options);

@@ -1,8 +1,11 @@
 /**
  * What a guest that only pretends to work is cut by. A watch knows when somebody waits for the stream:
- * time in which nobody waits does not count, so a slow reader is no fault of the guest's.
+ * time in which nobody waits does not count, so a slow reader is no fault of the guest's. Nor does time
+ * in which the clock stands still.
  */
 import type { ClientHttp2Stream } from "node:http2";
+import { callAfter, hostClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { LuminaGuardError } from "../errors.ts";
 
 export interface Watch {
@@ -17,28 +20,32 @@ export interface Watch {
 const movedBytesMin = 4096;
 
 /** Cuts a stream that stalls, or sends a byte now and then: at least 4 KiB must come in each window of waiting. */
-export function watchPace(stream: ClientHttp2Stream, windowMs: number): Watch {
+export function watchPace(
+  stream: ClientHttp2Stream,
+  windowMs: number,
+  clock: Clock = hostClock,
+): Watch {
   let leftMs = windowMs;
   let bytes = 0;
-  let since = performance.now();
-  let timer: NodeJS.Timeout | undefined;
+  let since = clock.now();
+  let callOff: (() => void) | undefined;
   const cut = (): void => {
     stream.destroy(timeoutError(`the machine sent next to nothing for ${windowMs / 1000} s`));
   };
   return {
     wait: () => {
-      since = performance.now();
-      timer = setTimeout(cut, Math.max(0, leftMs));
+      since = clock.now();
+      callOff = callAfter(Math.max(0, leftMs), cut, clock);
     },
     moved: (count) => {
-      clearTimeout(timer);
-      leftMs -= performance.now() - since;
+      callOff?.();
+      leftMs -= clock.now() - since;
       bytes += count;
       if (bytes < movedBytesMin) return;
       bytes = 0;
       leftMs = windowMs;
     },
-    end: () => clearTimeout(timer),
+    end: () => callOff?.(),
   };
 }
 
@@ -52,32 +59,34 @@ export function watchLimit(
   stream: ClientHttp2Stream,
   limitMs: number,
   overtimeMs: number = defaultOvertimeMs,
+  clock: Clock = hostClock,
 ): Watch {
   let isOver = false;
   let isWaiting = false;
   let bytes = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let callOff: (() => void) | undefined;
   const cut = (): void => {
     stream.destroy(timeoutError("the machine did not end the command at its time limit"));
   };
-  const limit = setTimeout(() => {
+  const onLimit = (): void => {
     isOver = true;
     if (isWaiting) cut();
-  }, limitMs + overtimeMs);
+  };
+  const callOffLimit = callAfter(limitMs + overtimeMs, onLimit, clock);
   return {
     wait: () => {
       isWaiting = true;
-      if (isOver) timer = setTimeout(cut, overtimeMs);
+      if (isOver) callOff = callAfter(overtimeMs, cut, clock);
     },
     moved: (count) => {
       isWaiting = false;
-      clearTimeout(timer);
+      callOff?.();
       if (isOver) bytes += count;
       if (bytes > inFlightBytesMax) cut();
     },
     end: () => {
-      clearTimeout(timer);
-      clearTimeout(limit);
+      callOff?.();
+      callOffLimit();
     },
   };
 }

@@ -3,6 +3,7 @@ import http2 from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import * as v from "valibot";
 import { ByteCollector } from "../base/byte-collector.ts";
+import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import { watchPace } from "./pace.ts";
@@ -23,6 +24,9 @@ export interface RequestOptions {
   /** longest wait for the guest in `ms`: for its answer, and for each next part of a file
    * @default 60_000 */
   readonly timeoutMs?: number | undefined;
+  /** what the wait is counted on: stands still while the machine is frozen
+   * @default the host's */
+  readonly clock?: Clock | undefined;
 }
 
 /** Opens a stream; it is reset when the signal aborts. */
@@ -71,10 +75,10 @@ function statusOf(stream: ClientHttp2Stream, signal?: AbortSignal): Promise<numb
 async function inTime<T>(
   stream: ClientHttp2Stream,
   work: Promise<T>,
-  { signal, timeoutMs = defaultTimeoutMs }: RequestOptions,
+  { signal, timeoutMs = defaultTimeoutMs, clock }: RequestOptions,
 ): Promise<T> {
   try {
-    return await withDeadline(work, { timeoutMs, what: "the machine's answer", signal });
+    return await withDeadline(work, { timeoutMs, what: "the machine's answer", signal, clock });
   } catch (error) {
     if (isLuminaGuardError(error, "TIMEOUT")) stream.destroy(error);
     throw error;
@@ -157,9 +161,9 @@ export async function readAll(
 /** A body that the guest has to send without pause. Raises TIMEOUT when it does not. */
 export function readFileBody(
   stream: ClientHttp2Stream,
-  { signal, timeoutMs = defaultTimeoutMs }: RequestOptions,
+  { signal, timeoutMs = defaultTimeoutMs, clock }: RequestOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  return readBody(stream, signal, watchPace(stream, timeoutMs));
+  return readBody(stream, signal, watchPace(stream, timeoutMs, clock));
 }
 
 /** The body as it comes. A stream that was cut is an error, never an early end. */

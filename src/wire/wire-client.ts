@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import type { ClientHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
 import * as v from "valibot";
+import { hostClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { connectSession, openSession } from "./connection.ts";
 import type { ConnectOptions } from "./connection.ts";
 import { WireExec } from "./exec.ts";
@@ -56,23 +58,26 @@ export interface ReadFileOptions extends RequestOptions {
 
 export class WireClient {
   readonly #session: ClientHttp2Session;
+  readonly #clock: Clock;
 
-  constructor(session: ClientHttp2Session) {
+  /** @param clock what every wait for the guest is counted on */
+  constructor(session: ClientHttp2Session, clock: Clock = hostClock) {
     this.#session = session;
+    this.#clock = clock;
   }
 
   /** A client at once; its first request is answered when the guest is up. */
-  static open(socketPath: string): WireClient {
-    return new WireClient(openSession(socketPath));
+  static open(socketPath: string, clock?: Clock): WireClient {
+    return new WireClient(openSession(socketPath), clock);
   }
 
   /** A client whose guest has answered. Raises TIMEOUT or the signal's reason. */
   static async connect(socketPath: string, options: ConnectOptions = {}): Promise<WireClient> {
-    return new WireClient(await connectSession(socketPath, options));
+    return new WireClient(await connectSession(socketPath, options), options.clock);
   }
 
   info(options: RequestOptions = {}): Promise<GuestInfo> {
-    return requestJson(this.#session, get("/v1/info"), undefined, infoSchema, options);
+    return requestJson(this.#session, get("/v1/info"), undefined, infoSchema, this.#timed(options));
   }
 
   /** Makes the machine its own: time, entropy, name, machine id, boot id. */
@@ -85,19 +90,19 @@ export class WireClient {
       hostname,
       machineId: randomBytes(16).toString("hex"),
     };
-    return requestJson(this.#session, post("/v1/resume"), body, infoSchema, options);
+    return requestJson(this.#session, post("/v1/resume"), body, infoSchema, this.#timed(options));
   }
 
   exec(start: ExecStart, options: WireExecOptions = {}): WireExec {
-    return new WireExec(this.#session, start, options);
+    return new WireExec(this.#session, start, this.#timed(options));
   }
 
   async readFile(path: string, options: ReadFileOptions = {}): Promise<Buffer> {
     const { bytesMax = 64 * 1024 * 1024 } = options;
     const stream = openStream(this.#session, get("/v1/file", { path }), options);
     stream.end();
-    await answered(stream, options);
-    return readAll(stream, bytesMax, options);
+    await answered(stream, this.#timed(options));
+    return readAll(stream, bytesMax, this.#timed(options));
   }
 
   async writeFile(
@@ -109,7 +114,7 @@ export class WireClient {
     const query = { path, mode: mode.toString(8).padStart(4, "0"), ...machineUser };
     const content = typeof data === "string" ? Buffer.from(data) : data;
     const headers = put("/v1/file", query);
-    await sendBody(this.#session, headers, inParts(content), v.object({}), options);
+    await sendBody(this.#session, headers, inParts(content), v.object({}), this.#timed(options));
   }
 
   /** Unpacks a tar stream below `path` in the machine. */
@@ -119,7 +124,7 @@ export class WireClient {
     options: RequestOptions = {},
   ): Promise<{ readonly files: number; readonly bytes: number }> {
     const headers = put("/v1/tar", { path, ...machineUser });
-    return sendBody(this.#session, headers, tar, writtenSchema, options);
+    return sendBody(this.#session, headers, tar, writtenSchema, this.#timed(options));
   }
 
   /** The tree below `path` in the machine as a tar stream, hostile bytes included. */
@@ -129,8 +134,8 @@ export class WireClient {
   ): AsyncGenerator<Buffer, void, undefined> {
     const stream = openStream(this.#session, get("/v1/tar", { path }), options);
     stream.end();
-    await answered(stream, options);
-    yield* readFileBody(stream, options);
+    await answered(stream, this.#timed(options));
+    yield* readFileBody(stream, this.#timed(options));
   }
 
   /** A byte stream to a port inside the machine. Raises GUEST_REFUSED when nothing listens there. */
@@ -141,23 +146,33 @@ export class WireClient {
   ): Promise<Duplex> {
     const headers = { ":method": "CONNECT", ":authority": `${host}:${port}` };
     const stream = openStream(this.#session, headers, options);
-    await answered(stream, options);
+    await answered(stream, this.#timed(options));
     return stream;
   }
 
   /** Kills every process in the machine but the agent; returns how many there were. */
   async quiesce(options: RequestOptions = {}): Promise<number> {
-    const answer = await requestJson(this.#session, post("/v1/quiesce"), {}, killedSchema, options);
+    const answer = await requestJson(
+      this.#session,
+      post("/v1/quiesce"),
+      {},
+      killedSchema,
+      this.#timed(options),
+    );
     return answer.killed;
   }
 
   /** Asks the machine to end itself. */
   async shutdown(options: RequestOptions = {}): Promise<void> {
-    await requestJson(this.#session, post("/v1/shutdown"), {}, v.object({}), options);
+    await requestJson(this.#session, post("/v1/shutdown"), {}, v.object({}), this.#timed(options));
   }
 
   close(): void {
     this.#session.destroy();
+  }
+
+  #timed<Options extends RequestOptions>(options: Options): Options & { readonly clock: Clock } {
+    return { ...options, clock: this.#clock };
   }
 }
 

@@ -9,7 +9,9 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { PausableClock } from "../../src/base/clock.ts";
 import { createGreeter } from "../../src/runtime/greeter.ts";
+import { MachineDesk } from "../../src/runtime/machine-desk.ts";
 import { Machine } from "../../src/runtime/machine.ts";
 import type { Hypervisor } from "../../src/vm/hypervisor.ts";
 import { ManagedVm } from "../../src/vm/managed-vm.ts";
@@ -44,6 +46,8 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
       const vm = new ManagedVm(hypervisor, { spec, greeter });
       const machine = new Machine(vm, await vm.boot(signal), greeter.wire(), {
         env: { GREETING: "hello" },
+        desk: new MachineDesk(runtimeDir),
+        clock: new PausableClock(),
         facts: { backend: name, accelerator: "", canaries: [] },
       });
       machines.push(machine);

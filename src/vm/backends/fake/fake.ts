@@ -55,6 +55,8 @@ export class FakeHypervisor implements Hypervisor {
     signal?.throwIfAborted();
     config.onPhase?.("booting");
     const folder = await createMachineFolder(this.#options.runtimeDir, false);
+    if (config.onFrozen !== undefined) folder.watchFrozen(config.onFrozen);
+    await folder.recordProcess(null);
     const socketPath = `${folder.path}/wire.sock`;
     const guest = await this.#options.startGuest(socketPath);
     const machine = watchGuest(guest, folder);
@@ -66,6 +68,7 @@ export class FakeHypervisor implements Hypervisor {
         timeoutMs: bootTimeoutMs,
         what: "booting the machine",
         signal,
+        clock: config.clock,
       });
     } catch (error) {
       boot.abort(error);

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import net from "node:net";
 import * as v from "valibot";
+import type { Clock } from "../../../base/clock.ts";
 import { withDeadline } from "../../../base/deadline.ts";
 import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError } from "../../../errors.ts";
@@ -23,6 +24,7 @@ export async function freeze(
   control: QmpClient,
   statePath: string,
   signal?: AbortSignal,
+  clock?: Clock,
 ): Promise<Buffer> {
   // not stopped first: QEMU stops it to save it, and a clone of a running machine runs by itself
   await ignoreShared(control);
@@ -30,7 +32,7 @@ export async function freeze(
   try {
     await control.execute("migrate", { uri: `unix:${statePath}` });
     const what = "freezing the machine";
-    const state = await withDeadline(receiver.state, { timeoutMs, what, signal });
+    const state = await withDeadline(receiver.state, { timeoutMs, what, signal, clock });
     const { status } = v.parse(statusSchema, await control.execute("query-migrate"));
     if (status === "completed") return state;
     throw new LuminaGuardError("VM_BOOT_FAILED", `freezing the machine ended as ${status}`);

@@ -4,6 +4,7 @@
  */
 import { chmod, stat } from "node:fs/promises";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../../../base/clock.ts";
 import { withDeadline } from "../../../base/deadline.ts";
 import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../../../errors.ts";
@@ -46,6 +47,8 @@ export interface QemuStart {
   readonly devices: readonly string[];
   /** device state of a frozen machine, which this one becomes */
   readonly incomingState?: Buffer | undefined;
+  /** what waits for the hypervisor are counted on */
+  readonly clock?: Clock | undefined;
 }
 
 /** address space beside the machine's memory: QEMU itself, its libraries, threads, translated code */
@@ -94,15 +97,17 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
   if (info === undefined || controlChannel === undefined || gate === undefined) {
     throw new Error("three channels were asked for");
   }
-  const control = new QmpClient(controlChannel);
+  const control = new QmpClient(controlChannel, start.clock);
   const statePath = `${folder.path}/state.sock`;
   /** whose end is the end of everything inside the walls */
   let first: number | undefined;
   let requested = false;
   const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
     for (const channel of child.channels) channel.destroy();
+    const removal = folder.removal();
     const tookTooMuch = await wasOutOfMemory(folder.groups);
     await folder.remove();
+    if (removal !== undefined) return { requested, reason: removal };
     if (tookTooMuch) return { requested, reason: renderOutOfMemory(start.spec) };
     const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
     return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
@@ -118,13 +123,14 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
     // whoever built the walls waits for the process inside and ends after it; killed with it, it could be first
     if (first !== undefined && !child.hasExited()) killProcess(first);
     else child.kill("SIGKILL");
+    child.kill("SIGCONT"); // a person may have stopped it
     const timer = setTimeout(() => child.kill("SIGKILL"), killTimeoutMs);
     await exited;
     clearTimeout(timer);
   };
   try {
     const died = child.exited.then(() => Promise.reject(startFailure(child)));
-    const identity = await Promise.race([readPid(child, info, tools), died]);
+    const identity = await Promise.race([readPid(child, info, start), died]);
     first = identity.pid;
     const joining = joinGroups(folder.groups, first);
     joining.catch(() => undefined); // awaited before the guest runs
@@ -160,15 +166,15 @@ async function endedBy(child: Child, error: unknown): Promise<boolean> {
 async function readPid(
   child: Child,
   info: Duplex,
-  tools: ConfinementTools,
+  { tools, clock }: QemuStart,
 ): Promise<ProcessIdentity> {
-  const pid = tools.namespaces ? await readInfo(info) : child.pid;
+  const pid = tools.namespaces ? await readInfo(info, clock) : child.pid;
   const identity = await identifyProcess(pid);
   if (identity === undefined) throw startFailure(child);
   return identity;
 }
 
-async function readInfo(info: Duplex): Promise<number> {
+async function readInfo(info: Duplex, clock: Clock | undefined): Promise<number> {
   const pid = createDeferred<number>();
   let text = "";
   info.on("data", (chunk: Buffer) => {
@@ -176,7 +182,11 @@ async function readInfo(info: Duplex): Promise<number> {
     const found = /"child-pid":\s*(\d+)/.exec(text);
     if (found !== null) pid.resolve(Number(found[1]));
   });
-  return withDeadline(pid.promise, { timeoutMs: setUpTimeoutMs, what: "confining the hypervisor" });
+  return withDeadline(pid.promise, {
+    timeoutMs: setUpTimeoutMs,
+    what: "confining the hypervisor",
+    clock,
+  });
 }
 
 function startFailure(child: Child): LuminaGuardError {

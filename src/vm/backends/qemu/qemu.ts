@@ -96,7 +96,7 @@ export class QemuHypervisor implements Hypervisor {
     const template = await this.#template(config, signal);
     const kind: SpawnKind = template === undefined ? "cold" : "clone";
     config.onPhase?.(template === undefined ? "booting" : "cloning");
-    const { folder, vmm, wirePath } = await this.#start(config.spec, template, signal);
+    const { folder, vmm, wirePath } = await this.#start(config, template, signal);
     try {
       await this.#orDeath(vmm, config, signal, (scope) =>
         config.greeter.greet(wirePath, folder.id, scope),
@@ -147,12 +147,12 @@ export class QemuHypervisor implements Hypervisor {
       // the folder above is private, so this opens it to the machine's own user and nobody else
       if (this.#options.tools.asRoot) await chmod(draft.ramPath, 0o666);
       const ram: RamFile = { path: draft.ramPath, use: "source" };
-      const { vmm, wirePath } = await this.#launch(spec, ram, false, signal);
+      const { vmm, wirePath } = await this.#launch(config, ram, false, signal);
       try {
         await this.#orDeath(vmm, config, signal, (scope) =>
           config.greeter.prepare(wirePath, scope),
         );
-        const state = await freeze(vmm.control, vmm.statePath, signal);
+        const state = await freeze(vmm.control, vmm.statePath, signal, config.clock);
         await vmm.kill();
         await draft.publish(state);
       } finally {
@@ -190,14 +190,14 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #start(
-    spec: VmSpec,
+    config: SpawnConfig,
     template: Template | undefined,
     signal?: AbortSignal,
   ): Promise<Launched> {
-    if (template === undefined) return this.#launch(spec, undefined, false, signal);
+    if (template === undefined) return this.#launch(config, undefined, false, signal);
     const use = (await this.#mapsReadOnly()) ? "clone-readonly" : "clone";
     const launching = this.#launch(
-      spec,
+      config,
       { path: template.ramPath, use },
       true,
       signal,
@@ -207,7 +207,7 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #launch(
-    spec: VmSpec,
+    { spec, onFrozen, clock }: SpawnConfig,
     ram: RamFile | undefined,
     incoming: boolean,
     signal?: AbortSignal,
@@ -217,6 +217,7 @@ export class QemuHypervisor implements Hypervisor {
     const { accelerator, architecture, runtimeDir, tools, tscKhz } = this.#options;
     const binary = await this.#findBinary();
     const folder = await createMachineFolder(runtimeDir, tools.asRoot, tools.groupParents);
+    if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const wirePath = `${folder.path}/wire.sock`;
     const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz };
     const files = listImageFiles(own);
@@ -233,6 +234,7 @@ export class QemuHypervisor implements Hypervisor {
         readWrite: readOnlyRam ? [] : ramFiles,
         devices: accelerator === "kvm" ? ["/dev/kvm"] : [],
         incomingState: state,
+        clock,
       },
       signal,
     );
@@ -242,7 +244,7 @@ export class QemuHypervisor implements Hypervisor {
   /** Runs one step of a boot: it ends with the machine's death, its time limit or the caller's signal. */
   async #orDeath(
     vmm: QemuProcess,
-    { spec }: SpawnConfig,
+    { spec, clock }: SpawnConfig,
     signal: AbortSignal | undefined,
     step: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
@@ -269,6 +271,7 @@ export class QemuHypervisor implements Hypervisor {
         timeoutMs: spec.bootTimeoutMs,
         what: "booting the machine",
         signal,
+        clock,
       });
     } finally {
       over.abort();

@@ -5,6 +5,7 @@
  */
 import type { Duplex } from "node:stream";
 import * as v from "valibot";
+import type { Clock } from "../../../base/clock.ts";
 import { withDeadline } from "../../../base/deadline.ts";
 import { createDeferred } from "../../../base/deferred.ts";
 import type { Deferred } from "../../../base/deferred.ts";
@@ -24,6 +25,7 @@ type Message = v.InferOutput<typeof messageSchema>;
 
 export class QmpClient {
   readonly #channel: Duplex;
+  readonly #clock: Clock | undefined;
   readonly #greeted: Deferred<undefined> = createDeferred();
   readonly #waiting = new Map<number, Deferred<unknown>>();
   readonly #failed: Deferred<never> = createDeferred();
@@ -31,8 +33,10 @@ export class QmpClient {
   #partial = "";
   #negotiated: Promise<unknown> | undefined;
 
-  constructor(channel: Duplex) {
+  /** @param clock what every wait for an answer is counted on */
+  constructor(channel: Duplex, clock?: Clock) {
     this.#channel = channel;
+    this.#clock = clock;
     this.#failed.promise.catch(() => undefined); // whoever waits for an answer hears of it
     channel.setEncoding("utf8");
     channel.on("data", (text: string) => this.#read(text));
@@ -42,7 +46,8 @@ export class QmpClient {
   /** Resolves when the hypervisor has set itself up: its sockets are listening then. */
   async ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const what = "starting the hypervisor";
-    await withDeadline(this.#orFail(this.#greeted.promise), { timeoutMs, what, signal });
+    const clock = this.#clock;
+    await withDeadline(this.#orFail(this.#greeted.promise), { timeoutMs, what, signal, clock });
   }
 
   /** One command, one answer. Raises PROCESS_FAILED when the hypervisor refuses, TIMEOUT after 5 s. */
@@ -59,7 +64,11 @@ export class QmpClient {
     this.#waiting.set(id, answer);
     this.#channel.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     const what = `the hypervisor's answer to ${command}`;
-    const waited = withDeadline(this.#orFail(answer.promise), { timeoutMs: answerTimeoutMs, what });
+    const waited = withDeadline(this.#orFail(answer.promise), {
+      timeoutMs: answerTimeoutMs,
+      what,
+      clock: this.#clock,
+    });
     return waited.finally(() => this.#waiting.delete(id));
   }
 

@@ -1,0 +1,85 @@
+/**
+ * A process with all it started, looked at and signalled at once: between the look and the signal
+ * nothing of ours comes, so a number that was given to another process meanwhile is not hit.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import { identifyNow } from "./process-identity.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+
+/** `unknown` where the platform does not say whether a process is stopped */
+export type ProcessState = "running" | "stopped" | "gone" | "unknown";
+
+/** Stopped is a process of which every thread is. */
+export function stateOf(process: ProcessIdentity): ProcessState {
+  if (!isThere(process)) return "gone";
+  if (process.startTicks === null) return "unknown";
+  const threads = list(`/proc/${process.pid}/task`).map((thread) =>
+    stateLetter(`/proc/${process.pid}/task/${thread}/stat`),
+  );
+  const going = threads.filter((letter) => letter !== undefined && !"ZX".includes(letter));
+  if (going.length === 0) return "gone";
+  return going.every((letter) => letter === "T" || letter === "t") ? "stopped" : "running";
+}
+
+/** The process and everything it started that is still there, each before what it started. */
+export function readFamily(first: ProcessIdentity): readonly ProcessIdentity[] {
+  const found: ProcessIdentity[] = [];
+  const waiting = isThere(first) ? [first] : [];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    found.push(next);
+    waiting.push(...childrenOf(next.pid));
+  }
+  return found;
+}
+
+/** Sends a signal to that very process; whether it was there and took it. */
+export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (!isThere(target)) return false;
+  try {
+    process.kill(target.pid, signal);
+    return true;
+  } catch {
+    return false; // it ended, it is another user's, or the platform has no such signal
+  }
+}
+
+/** The words a process was started with; none when it cannot be read. */
+export function readCommand(pid: number): readonly string[] {
+  return read(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? [];
+}
+
+function isThere({ pid, startTicks }: ProcessIdentity): boolean {
+  return identifyNow(pid)?.startTicks === startTicks;
+}
+
+/** Any thread may have started a process. */
+function childrenOf(pid: number): readonly ProcessIdentity[] {
+  const threads = list(`/proc/${pid}/task`);
+  const pids = threads.flatMap((thread) => {
+    const text = read(`/proc/${pid}/task/${thread}/children`) ?? "";
+    return text.split(" ").filter(Boolean).map(Number);
+  });
+  return pids.map(identifyNow).filter((child) => child !== undefined);
+}
+
+/** The command name may hold spaces and parentheses, so the letter is what follows the last ")". */
+function stateLetter(path: string): string | undefined {
+  const text = read(path);
+  return text?.[text.lastIndexOf(")") + 2];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined; // it ended, or there is no /proc here
+  }
+}
+
+function list(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return []; // as above
+  }
+}
