@@ -10,8 +10,8 @@ import { findMachines, listMachines, processesOf, startedFor } from "./machine-l
 import type { FoundMachine, ListedMachine, Which } from "./machine-list.ts";
 import { clearMark, clearMarks, clearStop, setMark, setStop } from "./stop-marks.ts";
 
-/** longest sweep in `ms`: a person's STOP holds within a second */
-const sweepMs = 900;
+/** longest sweep in `ms`: a person's STOP holds within a second, the program's own start included */
+const sweepMs = 700;
 /** between two rounds of a sweep, in `ms`: what was signalled has stopped by then */
 const roundMs = 2;
 /** longest time from a machine's kill to its end, in `ms`: its memory is given back in that time */
@@ -19,7 +19,7 @@ const deathMs = 5_000;
 
 /**
  * Stops the machines, and with `"all"` refuses new ones from this moment on. Gives back what there is
- * after at most 0.9 s: whatever is not `frozen` then was not stopped. Raises HOST_LIMIT, everything
+ * after at most 0.7 s: whatever is not `frozen` then was not stopped. Raises HOST_LIMIT, everything
  * else done, when an owner could not be told or new machines cannot be refused.
  */
 export async function freezeMachines(
@@ -56,8 +56,9 @@ function stop(runtimeDir: string, machine: FoundMachine): boolean {
   const processes = processesOf(runtimeDir, machine);
   const going = processes.filter((each) => ["running", "unknown"].includes(stateOf(each)));
   for (const each of going) signalProcess(each, "SIGSTOP");
+  const { host, vmm } = machine.record;
   // its owner is about to start it, or to find the mark and give it up
-  const isToCome = machine.record.vmm === undefined && processes.length === 0;
+  const isToCome = vmm === undefined && processes.length === 0 && stateOf(host) !== "gone";
   return !isToCome && !going.some((each) => each.startTicks !== null);
 }
 

@@ -47,6 +47,42 @@ describe("a task on a terminal", () => {
     ]);
   });
 
+  it("says that a person froze it, and that it goes on", () => {
+    const { face, stderr } = createFace({ terminal: false, tty: false });
+    face.onFrozen?.(true, "vm-0a1b2");
+    face.onFrozen?.(false, "vm-0a1b2");
+    expect(stderr().split("\n")).toEqual([
+      "  frozen    machine vm-0a1b2 was stopped by luminaguard freeze; luminaguard resume vm-0a1b2 goes on, luminaguard rm vm-0a1b2 ends it",
+      "  resumed   machine vm-0a1b2 goes on",
+      "",
+    ]);
+  });
+
+  it("takes Ctrl-C for itself while it is frozen: the command could not hear it", async () => {
+    await using dry = await createDryLumina();
+    const { io } = createFakeIo();
+    const passes: boolean[] = [];
+    const signals = {
+      ...watchSignals(io),
+      onInterrupt: (pass: (() => void) | undefined) => passes.push(pass !== undefined),
+    };
+    const { face, release } = createTerminalFace(io, { tty: false, signals });
+    await using machine = await dry.lumina.spawn();
+    face.onFrozen?.(true, machine.id);
+    face.onFrozen?.(false, machine.id);
+    expect(passes).toEqual([false]);
+    const command = machine.exec(["true"]);
+    face.onStarted?.(command);
+    face.onFrozen?.(true, machine.id);
+    face.onFrozen?.(false, machine.id);
+    expect(passes).toEqual([false, true, false, true]);
+    await command;
+    release();
+    face.onFrozen?.(false, machine.id);
+    expect(passes).toEqual([false, true, false, true, false]);
+    signals[Symbol.dispose]();
+  });
+
   it("shows a command's output as text and colours", async () => {
     const { face, stdout } = createFace({ terminal: true, tty: false });
     await face.onOutput({ source: "stdout", data: Buffer.from("\u001b[31mred\u001b[2J") });

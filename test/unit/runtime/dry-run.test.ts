@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runTask } from "../../../src/runtime/run-task.ts";
 import type { TaskFace } from "../../../src/runtime/run-task.ts";
+import { eventually } from "../../support/eventually.ts";
 import { createDryLumina } from "../../support/dry-lumina.ts";
 
 describe("a dry run", () => {
@@ -15,6 +16,28 @@ describe("a dry run", () => {
     await machine.quiesce();
     await machine.stop();
     expect(readdirSync(join(dry.folder, "run"))).toEqual([]);
+  });
+
+  it("has machines that are frozen and go on, and say so", async () => {
+    await using dry = await createDryLumina();
+    const heard: boolean[] = [];
+    await using machine = await dry.lumina.spawn({ onFrozen: (isFrozen) => heard.push(isFrozen) });
+    expect(machine.isFrozen).toBe(false);
+    await machine.freeze();
+    expect(machine.isFrozen).toBe(true);
+    await eventually("it was told", () => heard.length === 1);
+    await machine.resume();
+    expect(machine.isFrozen).toBe(false);
+    await eventually("it was told", () => heard.length === 2);
+    expect(heard).toEqual([true, false]);
+  });
+
+  it("refuses machines after a STOP, and not after it was taken back", async () => {
+    await using dry = await createDryLumina();
+    await dry.lumina.machines.freezeAll();
+    await expect(dry.lumina.spawn()).rejects.toMatchObject({ code: "FROZEN" });
+    await dry.lumina.machines.resumeAll();
+    await (await dry.lumina.spawn()).stop();
   });
 
   it("ends its machines with its scope", async () => {

@@ -21,7 +21,8 @@ describe("a machine's folder", () => {
     expect(folder.uid).toBeUndefined();
     expect((statSync(folder.path).mode & 0o777).toString(8)).toBe("700");
     const record: unknown = JSON.parse(readFileSync(`${folder.path}.json`, "utf8"));
-    expect(record).toEqual({ host: identifySelf(), groups: [] });
+    const since = expect.any(String) as unknown;
+    expect(record).toEqual({ host: identifySelf(), since, groups: [] });
   });
 
   it("is gone with its record when it is removed, however often", async () => {

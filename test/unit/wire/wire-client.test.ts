@@ -1,6 +1,10 @@
+import { once } from "node:events";
+import http2 from "node:http2";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { PausableClock } from "../../../src/base/clock.ts";
+import { withDeadline } from "../../../src/base/deadline.ts";
 import { startFakeGuest } from "../../../src/wire/fake-guest.ts";
 import type { WireClient } from "../../../src/wire/wire-client.ts";
 import { WireClient as Client } from "../../../src/wire/wire-client.ts";
@@ -205,5 +209,40 @@ describe("the fake guest", () => {
     expect(await client.quiesce()).toBe(0);
     await client.shutdown();
     await guest.ended;
+  });
+});
+
+describe("a guest that is frozen", () => {
+  it("is waited for as long as its clock stands still, and no longer", async () => {
+    const temp = makeTempDir();
+    const socketPath = `${temp.path}/wire.sock`;
+    const server = http2.createServer();
+    server.on("stream", (stream) => stream.on("error", () => undefined)); // never answers
+    server.listen(socketPath);
+    await once(server, "listening");
+    const clock = new PausableClock();
+    const client = Client.open(socketPath, clock);
+    clock.setPaused(true);
+    const options = { timeoutMs: 20 };
+    const waits = [
+      client.info(options),
+      client.readFile("/x", options),
+      client.quiesce(options),
+      client
+        .exec({ argv: ["true"] }, options)
+        .output()
+        .next(),
+    ];
+    let settled = 0;
+    for (const wait of waits) void wait.catch(() => (settled += 1));
+    // a wait that is counted on the host's clock ends after 20 ms, before this one
+    const late = withDeadline(new Promise(() => undefined), { timeoutMs: 200, what: "nothing" });
+    await expect(late).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(settled).toBe(0);
+    clock.setPaused(false);
+    for (const wait of waits) await expect(wait).rejects.toMatchObject({ code: "TIMEOUT" });
+    client.close();
+    server.close();
+    temp[Symbol.dispose]();
   });
 });
