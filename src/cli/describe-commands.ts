@@ -1,9 +1,12 @@
 /** Every command with its options, in the words of `--help`. */
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { Command } from "commander";
 import type * as AuditCommands from "./commands/audit.ts";
 import type * as ChangesCommands from "./commands/changes.ts";
 import type * as MachineCommands from "./commands/machines.ts";
+import { collect, commaList, examples, wholeNumber } from "./command-options.ts";
+import type { Done } from "./command-options.ts";
+import { describeApprovals } from "./describe-approvals.ts";
 import type { CliIo } from "./io.ts";
 
 type SetExitCode = (code: number) => void;
@@ -16,12 +19,11 @@ export function describeCommands(program: Command, io: CliIo, setExitCode: SetEx
   describeImages(program, io, done);
   describeCache(program, io, done);
   describeChanges(program, io, done);
+  describeApprovals(program, io, done);
   describeAudit(program, io, done);
   describeRest(program, io, done);
   for (const command of allCommands(program)) quiet(command, io);
 }
-
-type Done = (code: Promise<number>) => Promise<void>;
 
 function describeRun(program: Command, io: CliIo, done: Done): void {
   machineOptions(program.command("run"))
@@ -289,25 +291,4 @@ function quiet(command: Command, io: CliIo): void {
 
 function allCommands(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...allCommands(child)]);
-}
-
-function examples(rows: readonly (readonly [string, string])[]): string {
-  return `\nExamples:\n${rows.map(([what, line]) => `  # ${what}\n  ${line}`).join("\n")}`;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== "") return value;
-  throw new InvalidArgumentError("It must be a whole number.");
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
-}
-
-function commaList(value: string): string[] {
-  return value
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
 }

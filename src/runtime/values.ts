@@ -26,6 +26,5 @@ export { runPager } from "../process/run-pager.ts";
 export type { PagerSettings } from "../process/run-pager.ts";
 export { findAlike } from "../approvals/alike.ts";
 export { buildCard } from "../approvals/card/build-card.ts";
-export { parseDiffCard } from "../approvals/card/diff-card.ts";
 export { effectKinds } from "../approvals/effect.ts";
 export type { EffectKind } from "../approvals/effect.ts";

@@ -1,11 +1,10 @@
 /** `luminaguard approvals`: what waits for a person's word, and what became of what was asked. */
-import { readFile } from "node:fs/promises";
 import { escapeText } from "../../base/escape-text.ts";
-import { LuminaGuardError, messageOf } from "../../errors.ts";
+import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { OpenCliff } from "../../runtime/cliff-desk.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
-import { buildCard, parseDiffCard } from "../../runtime/values.ts";
+import { buildCard } from "../../runtime/values.ts";
 import type { Approval, Card } from "../../runtime/values.ts";
 import { createRunId, readWriteBack, writeBackTool } from "../../runtime/write-back.ts";
 import { renderCard } from "../../tui/card-lines.ts";
@@ -46,27 +45,11 @@ export async function approvalsLs(io: CliIo, { json }: JsonOption): Promise<numb
   return exitCodes.done;
 }
 
-export async function approvalsShow(
-  io: CliIo,
-  id: string | undefined,
-  { json, diffCard }: JsonOption & { readonly diffCard?: string },
-): Promise<number> {
-  if (diffCard !== undefined) return showDiffCard(io, diffCard);
+export async function approvalsShow(io: CliIo, id: string, { json }: JsonOption): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const approval = find(await lumina.approvals.open(), id ?? "");
+  const approval = find(await lumina.approvals.open(), id);
   if (json === true) printJson(io, toJson(approval));
   else printCard(io, buildCard(approval, { readOnly: approval.state !== "pending" }), approval);
-  return exitCodes.done;
-}
-
-/** A card of the earlier LuminaGuard: it can be looked at, and nothing else. */
-async function showDiffCard(io: CliIo, path: string): Promise<number> {
-  const text = await readFile(path).catch((cause: unknown) => {
-    throw new LuminaGuardError("USAGE", `cannot read ${escapeText(path)}: ${messageOf(cause)}`, {
-      cause,
-    });
-  });
-  printCard(io, parseDiffCard(text));
   return exitCodes.done;
 }
 
