@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const sweeps = [
   "test/fuzz/**/*.test.ts",
   "test/unit/workspace/{apply-kill,recover,round-trip}.test.ts",
+  "test/unit/store/store-kill.test.ts",
 ];
 
 /**

@@ -37,6 +37,7 @@ const settings = `
 export class Database {
   readonly #connection: InstanceType<typeof DatabaseSync>;
   readonly #statements = new Map<string, StatementSyncInstance>();
+  readonly #iterating = new Set<StatementSyncInstance>();
 
   /** Opens the file, or makes it. Raises STORE_FAILED or HOST_LIMIT. */
   constructor(path: string, { busyTimeoutMs = 1000 }: DatabaseOptions = {}) {
@@ -88,10 +89,15 @@ export class Database {
 
   /** One row after the other, so that any number of them needs the memory of one. */
   *rows(sql: string, ...parameters: readonly Value[]): Generator<Row, void, undefined> {
+    const statement = guard("the store cannot be read", () => this.#connection.prepare(sql));
+    // an iterator does not keep its statement from being collected, which would end the process
+    this.#iterating.add(statement);
     try {
-      yield* this.#connection.prepare(sql).iterate(...parameters) as Iterable<Row>;
+      yield* statement.iterate(...parameters) as Iterable<Row>;
     } catch (error) {
       throw toStoreError(error, "the store cannot be read");
+    } finally {
+      this.#iterating.delete(statement);
     }
   }
 

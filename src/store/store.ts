@@ -145,7 +145,14 @@ export class Store implements AsyncDisposable {
     try {
       database.exec("BEGIN");
       database.first("SELECT 1 FROM audit LIMIT 1"); // from here on nothing moves
-      return { audit: new AuditTable(database), [Symbol.dispose]: () => database.close() };
+      return {
+        audit: new AuditTable(database),
+        [Symbol.dispose]: () => {
+          // the connection itself goes when its statements are collected; what it reads from, now
+          if (database.isTransaction) database.exec("ROLLBACK");
+          database.close();
+        },
+      };
     } catch (error) {
       database.close();
       throw error;
