@@ -1,5 +1,6 @@
 /** Every measurement, in the order they are made: what disturbs others least comes first. */
 import type { Measurement } from "./measurement.ts";
+import { cardScreen } from "./measurements/card.ts";
 import { cliffAllow, cliffMemory, cliffPending, cliffThroughput } from "./measurements/cliff.ts";
 import { cliRun, cliVersion } from "./measurements/cli.ts";
 import { clone, cloneOfColdBoot } from "./measurements/clone.ts";
@@ -12,6 +13,6 @@ import { poolClaim, poolExec } from "./measurements/pool.ts";
 export const allMeasurements: readonly Measurement[] = [
   ...[coldBoot, cloneOfColdBoot, clone, cliRun, cliVersion],
   ...[poolClaim, poolExec, warmExec, filesIn, filesOut],
-  ...[cliffAllow, cliffThroughput, cliffPending, cliffMemory],
+  ...[cliffAllow, cliffThroughput, cliffPending, cliffMemory, cardScreen],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

@@ -11,6 +11,7 @@ import { PausableClock } from "../base/clock.ts";
 import { createGreeter } from "../runtime/greeter.ts";
 import { toVmImage } from "../runtime/ground.ts";
 import { Machine } from "../runtime/machine.ts";
+import type { Card, FileDiff } from "../runtime/values.ts";
 import type { LuminaGuard, SpawnOptions } from "../runtime/luminaguard.ts";
 import { findQemu } from "../vm/backends/qemu/qemu-binary.ts";
 import type { Accelerator, Architecture } from "../vm/backends/qemu/qemu-args.ts";
@@ -29,9 +30,14 @@ export interface BenchContextOptions {
   readonly lumina: LuminaGuard;
   /** variables that a program of ours needs to find its folders */
   readonly env: Readonly<Record<string, string>>;
+  /** the terminal face, which is above this room */
+  readonly showDiff: ShowDiff;
   readonly signal: AbortSignal;
   readonly onPhase?: SpawnOptions["onPhase"];
 }
+
+/** Draws a card and then, as on a key, its differences; resolves with the first screen of them. */
+export type ShowDiff = (card: Card, diffOf: () => Promise<FileDiff>) => Promise<string>;
 
 export interface FloorOrNote {
   readonly floor: Floor | undefined;
@@ -46,13 +52,14 @@ export class BenchContext implements AsyncDisposable {
   readonly lumina: LuminaGuard;
   readonly image: Image;
   readonly selection: Selection;
+  readonly showDiff: ShowDiff;
   readonly #templates: TemplateStore;
   readonly #draft: TemplateDraft;
   readonly #env: Readonly<Record<string, string>>;
   readonly #kept = new Map<string, Promise<unknown>>();
 
   private constructor(
-    { lumina, env }: BenchContextOptions,
+    { lumina, env, showDiff }: BenchContextOptions,
     image: Image,
     selection: Selection,
     templates: TemplateStore,
@@ -61,6 +68,7 @@ export class BenchContext implements AsyncDisposable {
     this.lumina = lumina;
     this.image = image;
     this.selection = selection;
+    this.showDiff = showDiff;
     this.#templates = templates;
     this.#draft = draft;
     this.#env = env;

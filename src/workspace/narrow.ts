@@ -2,6 +2,7 @@
  * A smaller change set out of one that was shown: some of its files, and of some files only some hunks.
  * It is a set of its own with contents of its own, so that what is approved is again named by hashes.
  */
+import { Readable } from "node:stream";
 import { LuminaGuardError } from "../errors.ts";
 import type { BlobFolder } from "./blob-folder.ts";
 import type { Change, ChangeSet } from "./change-set.ts";
@@ -95,7 +96,7 @@ async function keepHunks(
   }
   const texts = await readPair(change, shown);
   const content = Buffer.from(applyHunks(texts.before, picked), texts.encoding);
-  const { sha256, size } = await made.put(oneChunk(content), {
+  const { sha256, size } = await made.put(Readable.from([content]), {
     size: content.length,
     wants: () => true,
   });
@@ -116,11 +117,6 @@ export function applyHunks(before: string, hunks: readonly DiffHunk[]): string {
     at = from + oldLines;
   }
   return [...parts, ...old.slice(at)].join("");
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the store takes chunks as they come
-async function* oneChunk(content: Buffer): AsyncGenerator<Uint8Array> {
-  yield content;
 }
 
 function notThere(message: string): LuminaGuardError {

@@ -9,6 +9,7 @@ import { loadConfig } from "../../config/config.ts";
 import { LuminaGuardError, messageOf } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { showFirstScreen } from "../first-screen.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
 import { createProgress } from "../progress.ts";
@@ -45,6 +46,7 @@ export async function bench(
       measurements,
       samples,
       env: describeEnvironment(),
+      showDiff: showFirstScreen,
       signal: signals.signal,
       onPhase: progress.show,
       onMeasurement: ({ name: one, what }) => {

@@ -114,6 +114,7 @@ describe("the measurements", () => {
       "idle-memory": { kind: "at-most", value: 45 },
       "fleet-memory": { kind: "ratio-at-most", ratio: 1.05 },
       "fleet-answers": { kind: "at-least", value: 60 },
+      "card-screen": { kind: "at-most", value: 100 },
     });
   });
 });
