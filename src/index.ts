@@ -18,6 +18,26 @@ export type { TaskFace, TaskRequest, TaskResult } from "./runtime/run-task.ts";
 export { ChangeDesk } from "./runtime/change-desk.ts";
 export type { ApplyChoice, ApplyResult, Change, ChangeSet } from "./runtime/values.ts";
 
+// the Approval Cliff: what leaves a machine is asked about, and what was shown is what runs
+export { CliffDesk } from "./runtime/cliff-desk.ts";
+export type { OpenCliff } from "./runtime/cliff-desk.ts";
+export { Cliff } from "./approvals/cliff.ts";
+export type { RequestOptions } from "./approvals/cliff.ts";
+export type { CliffVerdict } from "./approvals/cliff-verdict.ts";
+export type { CliffEvent } from "./approvals/events.ts";
+export type { Answer } from "./approvals/answer.ts";
+export type { Approval, ApprovalState, SignedDecision } from "./approvals/approval.ts";
+export type { ActionEnvelope, EnvelopeDraft, Operand, Taint } from "./approvals/envelope.ts";
+export type { Effect, EffectKind } from "./approvals/effect.ts";
+export type { Grant } from "./approvals/grant.ts";
+export { proposeGrant } from "./approvals/grants.ts";
+export type { GrantWish } from "./approvals/grants.ts";
+export { assess } from "./approvals/risk.ts";
+export type { Assessment, Reversibility, Risk } from "./approvals/risk.ts";
+export type { PolicyEngine, PolicyQuestion, PolicyVerdict } from "./approvals/policy.ts";
+export { buildCard } from "./approvals/card/build-card.ts";
+export type { Card } from "./approvals/card/card.ts";
+
 // for whoever adds a way to run machines
 export type {
   Greeter,

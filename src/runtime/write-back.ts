@@ -42,7 +42,7 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   const operands = changes.flatMap(({ path, after }) =>
     after?.kind === "file" ? [{ name: path, sha256: after.sha256, size: after.size }] : [],
   );
-  const args = { changeSet: id, root, command, exitCode, timedOut, changes, madeIn: machine };
+  const args = { changeSet: id, root, command, exitCode, timedOut, changes, machine };
   return {
     // its machine is gone by now, so there is nothing left to freeze
     ...{ who: "run", run, tool: writeBackTool, operands, taint: untainted },
@@ -63,10 +63,10 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
 
 /** The run that an envelope was made for. */
 export function originOf({ run, args }: ActionEnvelope): WriteBackOrigin {
-  const { exitCode, timedOut, madeIn } = args;
+  const { exitCode, timedOut, machine } = args;
   return {
     run,
-    machine: typeof madeIn === "string" ? madeIn : null,
+    machine: typeof machine === "string" ? machine : null,
     exitCode: typeof exitCode === "number" ? exitCode : null,
     timedOut: timedOut === true,
   };

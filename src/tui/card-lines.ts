@@ -147,9 +147,8 @@ function drawWhy({ why, risk, face, reversibility }: Card): readonly Line[] {
     "by-hand": "undone by hand",
     irreversible: "cannot be undone",
   };
-  const rules = why === null || why.rules.length === 0 ? "" : `${why.rules.join(", ")}: `;
   return [
-    ...(why === null ? [] : [drawNamed("why", `${rules}${why.reason} → ${why.answer}`)]),
+    ...(why === null ? [] : [drawNamed("why", `${why.reason} → ${why.answer}`)]),
     {
       spans: [
         { text: `  ${padTo("risk", nameColumns - 1)} `, paint: "dim" },
