@@ -80,7 +80,7 @@ function describeMachines(program: Command, io: CliIo, done: Done): void {
   const words = [
     {
       name: "freeze",
-      what: "STOP: stop machines where they are, at once",
+      what: "stop machines where they are, at once (STOP)",
       all: "every machine, and refuse new ones",
       rows: [["stop everything", "luminaguard freeze --all"]],
     },

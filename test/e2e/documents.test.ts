@@ -1,6 +1,7 @@
 /** Every command and program in the documents does what a reader is told it does. */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,6 +12,7 @@ const root = new URL("../..", import.meta.url).pathname;
 const pages = [
   "README.md",
   "docs/run.md",
+  "docs/stop.md",
   "docs/images.md",
   "docs/configuration.md",
   "docs/audit.md",
@@ -21,19 +23,28 @@ const pages = [
 const keptChanges = 10;
 
 let folder: string;
+/** of its own: what a page stops is not somebody else's */
+let runtimeDir: string;
 beforeAll(async () => {
   await mkdir(join(root, ".cache"), { recursive: true });
   // below the package, so that `import "luminaguard"` means this package
   folder = await mkdtemp(join(root, ".cache/doc-"));
+  runtimeDir = await mkdtemp(join(tmpdir(), "lg-"));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const path of [folder, runtimeDir]) await rm(path, { recursive: true, force: true });
+});
 
 async function run(
   file: string,
   args: string[],
   cwd: string,
 ): Promise<{ code: number; stderr: string }> {
-  const env = { ...process.env, PATH: `${dirname(programPath)}:${process.env["PATH"] ?? ""}` };
+  const env = {
+    ...process.env,
+    PATH: `${dirname(programPath)}:${process.env["PATH"] ?? ""}`,
+    LUMINAGUARD_RUNTIME_DIR: runtimeDir,
+  };
   try {
     const { stderr } = await promisify(execFile)(file, args, { cwd, env, timeout: 300_000 });
     return { code: 0, stderr };

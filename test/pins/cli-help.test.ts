@@ -13,39 +13,43 @@ async function help(...command: readonly string[]): Promise<string> {
 describe("--help", () => {
   it("of the program", async () =>
     expect(await help()).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard [options] [command]
+      "
+      Usage: luminaguard [options] [command]
 
-    A computer you can throw away, for each task of an agent.
+      A computer you can throw away, for each task of an agent.
 
-    Options:
-      -V, --version                 print the version
-      --debug                       on an error, show where it came from
-      -h, --help                    display help for command
+      Options:
+        -V, --version                 print the version
+        --debug                       on an error, show where it came from
+        -h, --help                    display help for command
 
-    Commands:
-      run [options] [command...]    run a command in a fresh machine on a copy of
-                                    this folder
-      shell [options]               open a shell in a fresh machine on a copy of
-                                    this folder
-      doctor [options]              say what was probed on this host, what was
-                                    chosen and why
-      image [options]               build and keep what machines boot from
-      cache [options]               see and shrink what is kept on disk
-      changes [options]             changes that were not applied, kept 7 days
-      audit [options]               the record of what was asked, decided and done
-      config [options]              what is set, and where
-      bench [options] [name]        measure this host, each number beside its floor
-      completion [options] <shell>  print a completion script for a shell
-      help [command]                show what a command can do
+      Commands:
+        run [options] [command...]    run a command in a fresh machine on a copy of
+                                      this folder
+        shell [options]               open a shell in a fresh machine on a copy of
+                                      this folder
+        ps [options]                  list your machines, running and frozen
+        freeze [options] [ids...]     stop machines where they are, at once (STOP)
+        resume [options] [ids...]     let frozen machines go on
+        rm [options] [ids...]         end machines for good, frozen or not
+        doctor [options]              say what was probed on this host, what was
+                                      chosen and why
+        image [options]               build and keep what machines boot from
+        cache [options]               see and shrink what is kept on disk
+        changes [options]             changes that were not applied, kept 7 days
+        audit [options]               the record of what was asked, decided and done
+        config [options]              what is set, and where
+        bench [options] [name]        measure this host, each number beside its floor
+        completion [options] <shell>  print a completion script for a shell
+        help [command]                show what a command can do
 
-    Examples:
-      # the tests of this folder, in a machine; nothing is written back unasked
-      luminaguard run -- make test
-      # can machines run here, and if not, what to do
-      luminaguard doctor
-    "
-  `));
+      Examples:
+        # the tests of this folder, in a machine; nothing is written back unasked
+        luminaguard run -- make test
+        # can machines run here, and if not, what to do
+        luminaguard doctor
+      "
+    `));
   it("of run", async () =>
     expect(await help("run")).toMatchInlineSnapshot(`
     "
@@ -106,6 +110,24 @@ describe("--help", () => {
     Examples:
       # look around
       luminaguard shell --image python
+    "
+  `));
+  it("of freeze", async () => expect(await help("freeze")).toMatchInlineSnapshot(`
+    "
+    Usage: luminaguard freeze [options] [ids...]
+
+    stop machines where they are, at once (STOP)
+
+    Arguments:
+      ids         ids of machines, such as vm-0a1b2
+
+    Options:
+      --all       every machine, and refuse new ones
+      -h, --help  display help for command
+
+    Examples:
+      # stop everything
+      luminaguard freeze --all
     "
   `));
   it("of doctor", async () =>
@@ -306,10 +328,14 @@ it("every command says what it does, what each word means, and fits 80 columns",
     "config",
     "config show",
     "doctor",
+    "freeze",
     "image",
     "image build",
     "image ls",
     "image rm",
+    "ps",
+    "resume",
+    "rm",
     "run",
     "shell",
   ]);

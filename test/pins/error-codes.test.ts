@@ -12,6 +12,7 @@ it("the error codes are these", () => {
     "HYPERVISOR_UNAVAILABLE",
     "SPEC_REFUSED",
     "VM_BOOT_FAILED",
+    "MACHINE_NOT_FOUND",
     "VM_GONE",
     "VM_STATE",
     "TEMPLATE_INVALID",

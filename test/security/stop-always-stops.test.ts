@@ -12,6 +12,7 @@ import { MachineDesk } from "../../src/runtime/machine-desk.ts";
 import { collect, createCliHome, sees } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
+import { createOwnLumina } from "../support/lumina.ts";
 import { areGone, listFamily, readStatus } from "../support/host-process.ts";
 
 /** a person's STOP holds within this time */
@@ -182,6 +183,28 @@ describe("a frozen machine", () => {
     owner.kill(signal);
     expect((await end).exitCode).toBe(code);
     expect(await home.leftovers()).toEqual(["STOP"]);
+  });
+
+  it("has the right time when it goes on", async () => {
+    await using own = await createOwnLumina();
+    await using machine = await own.lumina.spawn({ memoryMib: 128 });
+    const behindMs = async (): Promise<number> => {
+      const { stdout } = await machine.exec(["adjtimex"], { cwd: "/" });
+      const [, s, us] = /time\.tv_sec: +(\d+)[\s\S]*time\.tv_usec: +(\d+)/.exec(stdout) ?? [];
+      return Date.now() - (Number(s) * 1000 + Number(us) / 1000);
+    };
+    const least = async (): Promise<number> => {
+      const readings = [];
+      for (let reading = 0; reading < 5; reading += 1) readings.push(await behindMs());
+      return Math.min(...readings);
+    };
+    const before = await least();
+    await machine.freeze();
+    const thawedAt = performance.now() + 2_000;
+    await eventually("two seconds pass", () => performance.now() > thawedAt);
+    expect(machine.isFrozen).toBe(true);
+    await machine.resume();
+    expect(Math.abs((await least()) - before)).toBeLessThan(100);
   });
 
   it("is ended by luminaguard rm, and its run says why", async () => {
