@@ -37,6 +37,7 @@ describe("--help", () => {
         image [options]               build and keep what machines boot from
         cache [options]               see and shrink what is kept on disk
         changes [options]             changes that were not applied, kept 7 days
+        approvals [options]           cards: what waits for your word
         audit [options]               the record of what was asked, decided and done
         config [options]              what is set, and where
         bench [options] [name]        measure this host, each number beside its floor
@@ -311,6 +312,17 @@ async function listCommands(above: readonly string[]): Promise<string[][]> {
 it("every command says what it does, what each word means, and fits 80 columns", async () => {
   const commands = await listCommands([]);
   expect(commands.map((command) => command.join(" ")).sort()).toEqual([
+    "approvals",
+    "approvals approve",
+    "approvals grant",
+    "approvals grant add",
+    "approvals grant ls",
+    "approvals grant rm",
+    "approvals ls",
+    "approvals reject",
+    "approvals reopen",
+    "approvals show",
+    "approvals watch",
     "audit",
     "audit export",
     "audit show",
