@@ -8,11 +8,13 @@ import { coldBoot } from "./measurements/cold-boot.ts";
 import { warmExec } from "./measurements/exec.ts";
 import { filesIn, filesOut } from "./measurements/files.ts";
 import { fleetAnswers, fleetMemory, idleMemory } from "./measurements/memory.ts";
+import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
 
 export const allMeasurements: readonly Measurement[] = [
   ...[coldBoot, cloneOfColdBoot, clone, cliRun, cliVersion],
   ...[poolClaim, poolExec, warmExec, filesIn, filesOut],
+  ...[verdictOf20, verdictOf200],
   ...[cliffAllow, cliffThroughput, cliffPending, cliffMemory, cardScreen],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

@@ -7,6 +7,7 @@ import type * as MachineCommands from "./commands/machines.ts";
 import { collect, commaList, examples, wholeNumber } from "./command-options.ts";
 import type { Done } from "./command-options.ts";
 import { describeApprovals } from "./describe-approvals.ts";
+import { describePolicy } from "./describe-policy.ts";
 import type { CliIo } from "./io.ts";
 
 type SetExitCode = (code: number) => void;
@@ -21,6 +22,7 @@ export function describeCommands(program: Command, io: CliIo, setExitCode: SetEx
   describeChanges(program, io, done);
   describeApprovals(program, io, done);
   describeAudit(program, io, done);
+  describePolicy(program, io, done);
   describeRest(program, io, done);
   for (const command of allCommands(program)) quiet(command, io);
 }

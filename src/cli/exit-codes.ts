@@ -1,7 +1,7 @@
 /** Exit codes as container tools have them, and three for changes that were wanted and not applied. */
 export const exitCodes = {
   done: 0,
-  /** the audit is not what was written */
+  /** what was checked is not as it should be: the audit, a policy */
   broken: 1,
   /** changes kept, nobody could be asked */
   kept: 10,

@@ -15,7 +15,7 @@ const ownBytesMax = 1024 ** 2;
 const repositoryBytesMax = 64 * 1024;
 
 /** Below the workspace's root. */
-export const repositoryPolicyPath = ".luminaguard/policy.cedar";
+const repositoryPolicyPath = ".luminaguard/policy.cedar";
 
 /** `policy/*.cedar` below the configuration's folder, by name; none where there is no such folder. */
 export async function readOwnPolicies(configDir: string): Promise<readonly PolicyFile[]> {
@@ -33,14 +33,14 @@ export interface ReadPolicyOptions {
   readonly name?: string;
 }
 
-/** One file of the person's own. Raises POLICY_INVALID where it cannot be read. */
+/** One file of the person's own, or of a repository's where its path says so. Raises POLICY_INVALID where it cannot be read. */
 export async function readPolicyFile(
   path: string,
   { name = basename(path) }: ReadPolicyOptions = {},
 ): Promise<PolicyFile> {
   const text = await readBounded(path, ownBytesMax, 0);
   if (text === undefined) throw unreadable(path, "no such file");
-  return { name, text, origin: "user" };
+  return { name, text, origin: path.endsWith(repositoryPolicyPath) ? "repository" : "user" };
 }
 
 /**

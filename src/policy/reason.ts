@@ -12,7 +12,7 @@ const openings: Readonly<Record<Answer, string>> = {
 
 /** `asked by balanced.cedar: "ask-before-write-back"`; of a deny by no rule, the kind of effect. */
 export function renderReason(answer: Answer, rules: readonly string[], kind = ""): string {
-  if (rules.length === 0) return `denied: no rule allows ${kind}`;
+  if (rules.length === 0) return `no rule allows ${kind}`;
   const named = rules.slice(0, namedMax).map(renderRule);
   const more = rules.length > namedMax ? [`${rules.length - namedMax} more`] : [];
   return `${openings[answer]} ${[...named, ...more].join(", ")}`;

@@ -9,6 +9,12 @@ export interface PolicyInForce extends PolicyEngine {
   readonly rules: readonly Rule[];
 }
 
+export interface TrialOptions {
+  /** paths of policy files to judge by as well, as if they were in force
+   * @default none */
+  readonly more?: readonly string[] | undefined;
+}
+
 export class PolicyDesk {
   readonly #config: Pick<Config, "configDir" | "policyPreset">;
 
@@ -20,22 +26,30 @@ export class PolicyDesk {
    * The policy as it is on disk now. A workspace's own policy is read from its root and can only
    * tighten. Raises POLICY_INVALID: where policy cannot be read, nothing is allowed.
    */
-  async open(workspaceRoot?: string): Promise<PolicyInForce> {
+  async open(workspaceRoot?: string, { more = [] }: TrialOptions = {}): Promise<PolicyInForce> {
     // loaded here: a run that changes nothing asks nothing
     const [{ loadCedar }, { CedarEngine }, { readSchema }] = await Promise.all([
       import("../policy/cedar.ts"),
       import("../policy/engine.ts"),
       import("../policy/shipped.ts"),
     ]);
-    const [cedar, schema, files] = await Promise.all([
+    const [cedar, schema, files, tried] = await Promise.all([
       loadCedar(),
       readSchema(),
-      this.#readFiles(workspaceRoot),
+      this.readFiles(workspaceRoot),
+      this.readNamed(more),
     ]);
-    return new CedarEngine(cedar, { schema, files });
+    return new CedarEngine(cedar, { schema, files: [...files, ...tried] });
   }
 
-  async #readFiles(workspaceRoot: string | undefined): Promise<readonly PolicyFile[]> {
+  /** Files by their paths; one called as a repository's is one. Raises POLICY_INVALID. */
+  async readNamed(paths: readonly string[]): Promise<readonly PolicyFile[]> {
+    const { readPolicyFile } = await import("../policy/read-policies.ts");
+    return Promise.all(paths.map((path) => readPolicyFile(path, { name: path })));
+  }
+
+  /** Those in force. Raises POLICY_INVALID. */
+  async readFiles(workspaceRoot: string | undefined): Promise<readonly PolicyFile[]> {
     const { readOwnPolicies, readRepositoryPolicy } = await import("../policy/read-policies.ts");
     const { readPreset } = await import("../policy/shipped.ts");
     const [preset, own, repository] = await Promise.all([

@@ -28,3 +28,6 @@ export { findAlike } from "../approvals/alike.ts";
 export { buildCard } from "../approvals/card/build-card.ts";
 export { effectKinds } from "../approvals/effect.ts";
 export type { EffectKind } from "../approvals/effect.ts";
+export type { Explanation } from "../policy/explain.ts";
+export type { PolicyProblem } from "../policy/policy-file.ts";
+export type { Verdict } from "../policy/question.ts";

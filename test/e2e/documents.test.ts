@@ -16,6 +16,7 @@ const pages = [
   "docs/images.md",
   "docs/configuration.md",
   "docs/audit.md",
+  "docs/policy.md",
   "docs/library.md",
   "docs/platforms.md",
 ];

@@ -39,6 +39,7 @@ describe("--help", () => {
         changes [options]             changes that were not applied, kept 7 days
         approvals [options]           cards: what waits for your word
         audit [options]               the record of what was asked, decided and done
+        policy [options]              what is allowed, asked about and denied
         config [options]              what is set, and where
         bench [options] [name]        measure this host, each number beside its floor
         completion [options] <shell>  print a completion script for a shell
@@ -113,7 +114,8 @@ describe("--help", () => {
       luminaguard shell --image python
     "
   `));
-  it("of freeze", async () => expect(await help("freeze")).toMatchInlineSnapshot(`
+  it("of freeze", async () =>
+    expect(await help("freeze")).toMatchInlineSnapshot(`
     "
     Usage: luminaguard freeze [options] [ids...]
 
@@ -251,6 +253,33 @@ describe("--help", () => {
         -h, --help      display help for command
       "
     `));
+  it("of policy explain", async () =>
+    expect(await help("policy", "explain")).toMatchInlineSnapshot(`
+      "
+      Usage: luminaguard policy explain [options] [question]
+
+      say which rule decides, and what would change the answer
+
+      Arguments:
+        question               file with a question in JSON
+
+      Options:
+        --json                 print one JSON document
+        --with <file>          judge by this policy file as well
+        --effect <kind>        ask about an effect of this kind instead
+        --fact <name=value>    a fact about the effect, such as harm=harmless
+        --arg <pointer=value>  an argument, such as /repo=acme/shop
+        --who <name>           who asks
+        --tainted              text from outside may have steered it
+        -h, --help             display help for command
+
+      Examples:
+        # may a destructive tool be called?
+        luminaguard policy explain --effect mcp-call --fact harm=destructive
+        # may files be written back?
+        luminaguard policy explain --effect file-write-back
+      "
+    `));
   it("of config", async () =>
     expect(await help("config")).toMatchInlineSnapshot(`
     "
@@ -345,6 +374,11 @@ it("every command says what it does, what each word means, and fits 80 columns",
     "image build",
     "image ls",
     "image rm",
+    "policy",
+    "policy check",
+    "policy explain",
+    "policy show",
+    "policy test",
     "ps",
     "resume",
     "rm",

@@ -13,7 +13,7 @@ describe("a verdict", () => {
     expect(makeEngine([]).judge(askAbout(files), [])).toEqual({
       answer: "deny",
       rules: [],
-      reason: "denied: no rule allows file-write-back",
+      reason: "no rule allows file-write-back",
     });
   });
 
