@@ -122,6 +122,7 @@ function alwaysRule(
     who: "run",
     effect: "file-write-back",
     tool: writeBackTool,
+    resource: root,
     run,
     task: null,
   } as const;
