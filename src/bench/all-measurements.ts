@@ -7,6 +7,7 @@ import { clone, cloneOfColdBoot } from "./measurements/clone.ts";
 import { coldBoot } from "./measurements/cold-boot.ts";
 import { warmExec } from "./measurements/exec.ts";
 import { filesIn, filesOut } from "./measurements/files.ts";
+import { auditVerify, ledgerCommit } from "./measurements/ledger.ts";
 import { fleetAnswers, fleetMemory, idleMemory } from "./measurements/memory.ts";
 import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
@@ -16,5 +17,6 @@ export const allMeasurements: readonly Measurement[] = [
   ...[poolClaim, poolExec, warmExec, filesIn, filesOut],
   ...[verdictOf20, verdictOf200],
   ...[cliffAllow, cliffThroughput, cliffPending, cliffMemory, cardScreen],
+  ...[ledgerCommit, auditVerify],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

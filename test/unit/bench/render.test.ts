@@ -111,6 +111,8 @@ describe("the measurements", () => {
       "warm-exec": { kind: "ratio-at-most", ratio: 2 },
       "files-in": { kind: "ratio-at-least", ratio: 0.7 },
       "files-out": { kind: "ratio-at-least", ratio: 0.7 },
+      "ledger-commit": { kind: "ratio-at-most", ratio: 2 },
+      "audit-verify": { kind: "at-most", value: 2000 },
       "idle-memory": { kind: "at-most", value: 45 },
       "fleet-memory": { kind: "ratio-at-most", ratio: 1.05 },
       "fleet-answers": { kind: "at-least", value: 60 },
