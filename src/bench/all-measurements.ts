@@ -1,7 +1,7 @@
 /** Every measurement, in the order they are made: what disturbs others least comes first. */
 import type { Measurement } from "./measurement.ts";
 import { cardScreen } from "./measurements/card.ts";
-import { cliffAllow, cliffMemory, cliffPending, cliffThroughput } from "./measurements/cliff.ts";
+import { cliffAllow, cliffMemory, cliffPending, cliffRate } from "./measurements/cliff.ts";
 import { cliRun, cliVersion } from "./measurements/cli.ts";
 import { clone, cloneOfColdBoot } from "./measurements/clone.ts";
 import { coldBoot } from "./measurements/cold-boot.ts";
@@ -16,7 +16,7 @@ export const allMeasurements: readonly Measurement[] = [
   ...[coldBoot, cloneOfColdBoot, clone, cliRun, cliVersion],
   ...[poolClaim, poolExec, warmExec, filesIn, filesOut],
   ...[verdictOf20, verdictOf200],
-  ...[cliffAllow, cliffThroughput, cliffPending, cliffMemory, cardScreen],
+  ...[cliffAllow, cliffRate, cliffPending, cliffMemory, cardScreen],
   ...[ledgerCommit, auditVerify],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

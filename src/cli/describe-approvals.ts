@@ -29,9 +29,10 @@ export function describeApprovals(program: Command, io: CliIo, done: Done): void
   approvals
     .command("show")
     .description("show the card and where it stands")
-    .argument("<id>", "id of the card, such as 7K2M")
+    .argument("[id]", "id of the card, such as 7K2M")
     .option("--json", oneDocument)
-    .action((id: string, options: Record<string, unknown>) =>
+    .option("--diff-card <file>", "look at a diff card of the earlier LuminaGuard, read-only")
+    .action((id: string | undefined, options: Record<string, unknown>) =>
       done(load().then(({ approvalsShow }) => approvalsShow(io, id, options))),
     );
   approvals
@@ -44,7 +45,7 @@ export function describeApprovals(program: Command, io: CliIo, done: Done): void
     );
   approvals
     .command("reject")
-    .description("say no")
+    .description("say no, with a reason if there is one")
     .argument("<id>", "id of the card")
     .option("--reason <text>", "told to who asked")
     .action((id: string, options: Record<string, unknown>) =>

@@ -26,6 +26,7 @@ export { runPager } from "../process/run-pager.ts";
 export type { PagerSettings } from "../process/run-pager.ts";
 export { findAlike } from "../approvals/alike.ts";
 export { buildCard } from "../approvals/card/build-card.ts";
+export { diffCardBytesMax, readDiffCard } from "../approvals/card/diff-card.ts";
 export { effectKinds } from "../approvals/effect.ts";
 export type { EffectKind } from "../approvals/effect.ts";
 export type { Explanation } from "../policy/explain.ts";

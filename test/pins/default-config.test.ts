@@ -16,5 +16,6 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
     cacheMibMax: 20480,
     policyPreset: "balanced",
     approvalTimeoutS: 300,
+    scriptedApproval: "no",
   });
 });

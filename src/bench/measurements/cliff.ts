@@ -86,8 +86,8 @@ export const cliffAllow: Measurement = {
   },
 };
 
-export const cliffThroughput: Measurement = {
-  name: "cliff-throughput",
+export const cliffRate: Measurement = {
+  name: "cliff-rate",
   group,
   unit: "per s",
   what: `audited allows, ${inFlight} in flight`,

@@ -1,10 +1,12 @@
 /** `luminaguard approvals`: what waits for a person's word, and what became of what was asked. */
+import { createReadStream } from "node:fs";
 import { escapeText } from "../../base/escape-text.ts";
+import { toHostError } from "../../base/host-error.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { OpenCliff } from "../../runtime/cliff-desk.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
-import { buildCard } from "../../runtime/values.ts";
+import { buildCard, diffCardBytesMax, readDiffCard } from "../../runtime/values.ts";
 import type { Approval, Card } from "../../runtime/values.ts";
 import { createRunId, readWriteBack, writeBackTool } from "../../runtime/write-back.ts";
 import { renderCard } from "../../tui/card-lines.ts";
@@ -45,12 +47,34 @@ export async function approvalsLs(io: CliIo, { json }: JsonOption): Promise<numb
   return exitCodes.done;
 }
 
-export async function approvalsShow(io: CliIo, id: string, { json }: JsonOption): Promise<number> {
+export async function approvalsShow(
+  io: CliIo,
+  id: string | undefined,
+  { json, diffCard }: JsonOption & { readonly diffCard?: string },
+): Promise<number> {
+  if (diffCard !== undefined) return showDiffCard(io, diffCard);
+  if (id === undefined) {
+    throw new LuminaGuardError("USAGE", "which card?", {
+      hint: "luminaguard approvals ls  shows those there are",
+    });
+  }
   await using lumina = await createLuminaGuard();
   const approval = find(await lumina.approvals.open(), id);
   if (json === true) printJson(io, toJson(approval));
   else printCard(io, buildCard(approval, { readOnly: approval.state !== "pending" }), approval);
   return exitCodes.done;
+}
+
+/** A card of the earlier LuminaGuard: it can be looked at, and nothing else. */
+async function showDiffCard(io: CliIo, path: string): Promise<number> {
+  try {
+    // a byte more than it may have shows that it is too large
+    const chunks: Buffer[] = await createReadStream(path, { end: diffCardBytesMax }).toArray();
+    printCard(io, readDiffCard(Buffer.concat(chunks)));
+    return exitCodes.done;
+  } catch (error) {
+    throw toHostError(error, `cannot read ${escapeText(path)}`);
+  }
 }
 
 function printCard(io: CliIo, card: Card, approval?: Approval): void {

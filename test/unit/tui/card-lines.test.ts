@@ -39,7 +39,7 @@ describe("a card on 80 columns", () => {
         ignored files stayed in the machine: a, b, c and 87 more
 
         about     changeSet "7K2M" · root "/home/ada/shop" · command "make" ·
-                    exitCode null · timedOut false
+                    exitCode null · timedOut false · machine null
         why       files of yours change only with your yes → ask
         risk      high, undone by hand
         on yes    exactly these contents are written into /home/ada/shop; all of
@@ -68,7 +68,7 @@ describe("a card on 80 columns", () => {
         method    "squash"
         body      "one\\n"
                   "two"
-        why       default.cedar: unannotated tool on an authenticated server → ask
+        why       unannotated tool on an authenticated server → ask
         risk      high, cannot be undone
         on yes    this exact call runs once; nothing is remembered
         or answer luminaguard approvals approve P4TX
