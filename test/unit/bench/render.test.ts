@@ -122,6 +122,8 @@ describe("the measurements", () => {
       "idle-memory": { kind: "at-most", value: 45 },
       "fleet-memory": { kind: "ratio-at-most", ratio: 1.05 },
       "fleet-answers": { kind: "at-least", value: 60 },
+      "verdict-20": { kind: "at-most", value: 0.5 },
+      "verdict-200": { kind: "at-most", value: 1.2 },
       "card-screen": { kind: "at-most", value: 100 },
     });
   });
