@@ -1,6 +1,7 @@
 /** Requests that ask for the very same thing, so that one look answers them all. */
 import { toCanonicalJson } from "./canonical.ts";
 import type { Approval } from "./approval.ts";
+import type { ActionEnvelope } from "./envelope.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Others that wait with the same asker and the same content, oldest first: only id, time and nonce differ. */
@@ -12,7 +13,7 @@ export function findAlike(ledger: Ledger, { envelope }: Approval): readonly Appr
     .reverse();
 }
 
-function shapeOf({ id, nonce, createdAt, expiresAt, ...rest }: Approval["envelope"]): string {
-  void [id, nonce, createdAt, expiresAt];
+function shapeOf(envelope: ActionEnvelope): string {
+  const { id: _id, nonce: _nonce, createdAt: _from, expiresAt: _until, ...rest } = envelope;
   return toCanonicalJson(rest);
 }

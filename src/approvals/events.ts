@@ -19,6 +19,8 @@ export async function* watchApprovals(
   const watch = ledger.onChange(() => changed.resolve(undefined));
   const onAbort = (): void => changed.resolve(undefined);
   signal.addEventListener("abort", onAbort, { once: true });
+  // whoever waits for cards waits, even where nothing else holds the process
+  const held = setInterval(() => undefined, 2 ** 30);
   try {
     while (!signal.aborted) {
       changed = createDeferred<undefined>();
@@ -38,6 +40,7 @@ export async function* watchApprovals(
       await changed.promise;
     }
   } finally {
+    clearInterval(held);
     watch[Symbol.dispose]();
     signal.removeEventListener("abort", onAbort);
   }

@@ -41,6 +41,7 @@ export function proposeGrant(
     who: envelope.who,
     effect: effect.kind,
     tool: envelope.tool,
+    resource: engine.resourceOf(effect),
     run: wish.reach === "anywhere" ? null : envelope.run,
     task: wish.reach === "task" ? envelope.task : null,
     args: wish.args,

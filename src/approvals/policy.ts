@@ -42,6 +42,8 @@ export interface PolicyEngine {
   readonly version: string;
   /** Never throws for what a question holds: an exception while judging is a deny. */
   readonly judge: (question: PolicyQuestion, grants: readonly GrantRule[]) => PolicyVerdict;
+  /** What the effect acts on, as rules name it: the folder, the host, `server.tool`, … */
+  readonly resourceOf: (effect: Effect) => string;
   /** The exact text of the rule that a grant adds, for the card and for `judge`. Raises USAGE, GRANT_REFUSED. */
   readonly writeGrant: (scope: GrantScope) => string;
 }

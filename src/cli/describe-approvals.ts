@@ -82,6 +82,7 @@ function describeGrants(approvals: Command, io: CliIo, done: Done): void {
     .requiredOption("--who <name>", "who may, such as run or an agent's name")
     .requiredOption("--effect <kind>", "what, such as mcp-call or file-write-back")
     .requiredOption("--tool <name>", "with which tool, such as github.merge_pull_request")
+    .option("--on <what>", "on which folder, host, …; a tool call needs none")
     .option("--arg </name=value>", "an argument that must be just so", collect)
     .option("--run <id>", "in this run only")
     .option("--task <id>", "in this task only")

@@ -12,7 +12,7 @@ import type { Cedar } from "./cedar.ts";
 import { GrantedRules } from "./granted-rules.ts";
 import { parsePolicyFile } from "./policy-file.ts";
 import type { PolicyFile } from "./policy-file.ts";
-import type { GrantedRule, GrantWish, Question, Verdict } from "./question.ts";
+import type { Effect, GrantedRule, GrantWish, Question, Verdict } from "./question.ts";
 import { createRequest } from "./request.ts";
 import type { Approval } from "./request.ts";
 import { createRuleSet, RuleIndex } from "./rule-index.ts";
@@ -75,6 +75,10 @@ export class CedarEngine {
   }
 
   /** The exact text of the rule that a grant adds. Raises USAGE, GRANT_REFUSED. */
+  resourceOf(effect: Effect): string {
+    return resourceOf(effect);
+  }
+
   writeGrant(wish: GrantWish): string {
     return writeGrant(wish);
   }

@@ -1,7 +1,9 @@
 /** The cliff over this person's ledger and policy. Opened when something asks, and then once. */
 import type { Cliff } from "../approvals/cliff.ts";
 import type { Approval } from "../approvals/approval.ts";
+import type { PolicyEngine } from "../approvals/policy.ts";
 import type { Config } from "../config/config.ts";
+import { LuminaGuardError } from "../errors.ts";
 import { isOwnerRunning, ownerName } from "../process/owner-name.ts";
 import type { OpenLedger } from "./open-ledger.ts";
 import type { PolicyDesk, PolicyInForce } from "./policy-desk.ts";
@@ -43,4 +45,26 @@ export class CliffDesk {
     const unknown = await cliff.recover((owner) => Promise.resolve(isOwnerRunning(owner)));
     return { cliff, ledger, operands, policy, unknown };
   }
+
+  /**
+   * Withdraws every card and every approval that has not begun; gives how many. Asks no policy, so that a
+   * STOP does not fail over one that cannot be read.
+   */
+  async withdrawAll(reason: string): Promise<number> {
+    const [{ ledger, key }, { Cliff }] = await Promise.all([
+      this.#parts.openLedger(),
+      import("../approvals/cliff.ts"),
+    ]);
+    const engine = denyingEngine;
+    return new Cliff({ ledger, engine, key, owner: ownerName(), timeoutMs: 0 }).cancel(reason);
+  }
 }
+
+const denyingEngine: PolicyEngine = {
+  version: "none",
+  judge: () => ({ answer: "deny", rules: [], reason: "everything is being stopped" }),
+  resourceOf: () => "",
+  writeGrant: () => {
+    throw new LuminaGuardError("GRANT_REFUSED", "everything is being stopped");
+  },
+};

@@ -8,7 +8,7 @@ import type { CliHome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { readTree } from "../support/make-tree.ts";
 import { openTerminal } from "../support/terminal.ts";
-import type { Terminal } from "../support/terminal.ts";
+import { takesKeys } from "../support/takes-keys.ts";
 
 const before = { "a.txt": "old\n" };
 const after = { "a.txt": "new\n", "b.txt": "b\n" };
@@ -24,21 +24,6 @@ afterEach(() => home[Symbol.asyncDispose]());
 async function kept(): Promise<number> {
   const { stdout } = await home.run(["changes", "ls", "--json"]);
   return (JSON.parse(stdout.toString("utf8")) as unknown[]).length;
-}
-
-/** Waits until the card takes keys: a harmless one is pressed until it is answered. */
-async function takesKeys(terminal: Terminal): Promise<string> {
-  const card = await terminal.sees("[r] reject");
-  const answer = "write nothing; the changes are kept";
-  await eventually("a key is taken", async () => {
-    terminal.press("?");
-    return eventually("its answer", () => terminal.screen().includes(answer), 700).catch(
-      () => false,
-    );
-  });
-  terminal.press("x");
-  await terminal.sees("[r] reject");
-  return card;
 }
 
 describe("a card in a terminal", () => {

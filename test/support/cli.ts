@@ -83,11 +83,15 @@ export async function collect(child: ChildProcessWithoutNullStreams): Promise<Cl
   };
 }
 
-/** Resolves when the child has written the text on stderr. */
-export function sees(child: ChildProcessWithoutNullStreams, text: string): Promise<void> {
+/** Resolves when the child has written the text on stderr, or on the stream that is named. */
+export function sees(
+  child: ChildProcessWithoutNullStreams,
+  text: string,
+  stream: "stderr" | "stdout" = "stderr",
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen = "";
-    child.stderr.on("data", (chunk: Buffer) => {
+    child[stream].on("data", (chunk: Buffer) => {
       seen += chunk.toString("utf8");
       if (seen.includes(text)) resolve();
     });

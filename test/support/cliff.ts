@@ -18,6 +18,8 @@ export class ScriptedPolicy implements PolicyEngine {
     return { answer, rules: ["scripted"], reason: `scripted: ${answer}` };
   };
 
+  readonly resourceOf: PolicyEngine["resourceOf"] = () => "github.merge";
+
   readonly writeGrant: PolicyEngine["writeGrant"] = ({ who, tool }) => `permit ${who} to ${tool}`;
 }
 

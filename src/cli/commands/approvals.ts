@@ -69,7 +69,8 @@ export async function approvalsShow(
 async function showDiffCard(io: CliIo, path: string): Promise<number> {
   try {
     // a byte more than it may have shows that it is too large
-    const chunks: Buffer[] = await createReadStream(path, { end: diffCardBytesMax }).toArray();
+    const file = createReadStream(path, { end: diffCardBytesMax });
+    const chunks = (await file.toArray()) as Buffer[];
     printCard(io, readDiffCard(Buffer.concat(chunks)));
     return exitCodes.done;
   } catch (error) {
@@ -170,19 +171,18 @@ export async function approvalsWatch(io: CliIo, { json }: JsonOption): Promise<n
   await using lumina = await createLuminaGuard();
   const open = await lumina.approvals.open();
   using signals = watchSignals(io);
-  using keyboard = json === true ? undefined : keyboardOf(io);
-  const face = keyboard && open.cliff.attach("watch");
-  if (keyboard !== undefined) say(io, io.style.dim("  waiting for cards; Ctrl-C ends this"));
+  const { signal } = signals;
+  const tells = json === true;
+  // between cards the terminal is left as it is, so that Ctrl-C ends this
+  if (!tells) keyboardOf(io).close();
+  const face = tells ? undefined : open.cliff.attach("watch");
+  if (!tells) say(io, io.style.dim("  waiting for cards; Ctrl-C ends this"));
   try {
-    for await (const { kind, approval } of open.cliff.events(signals.signal)) {
-      if (keyboard === undefined) {
-        io.stdout.write(`${JSON.stringify({ kind, approval: toJson(approval) })}\n`);
-        continue;
-      }
+    for await (const { kind, approval } of open.cliff.events(signal)) {
+      if (tells) io.stdout.write(`${JSON.stringify({ kind, approval: toJson(approval) })}\n`);
       // by now it may have been answered elsewhere, or with one that was like it
-      const isOpen = open.ledger.get(approval.envelope.id)?.state === "pending";
-      const { signal } = signals;
-      if (kind === "pending" && isOpen) {
+      else if (open.ledger.get(approval.envelope.id)?.state === "pending") {
+        using keyboard = keyboardOf(io);
         await answerHere({ io, lumina, open, keyboard, signal }, approval);
       }
     }

@@ -24,6 +24,7 @@ export interface GrantAddOptions {
   readonly who: string;
   readonly effect: string;
   readonly tool: string;
+  readonly on?: string;
   readonly run?: string;
   readonly task?: string;
   readonly arg?: readonly string[];
@@ -33,11 +34,14 @@ export interface GrantAddOptions {
 
 /** Shows the rule and takes a person's key: a grant is never made by a script. */
 export async function grantAdd(io: CliIo, options: GrantAddOptions): Promise<number> {
-  const { who, effect, tool, run = null, task = null, arg = [], uses, hours } = options;
+  const { who, effect, tool, on, run = null, task = null, arg = [], uses, hours } = options;
   await using lumina = await createLuminaGuard();
   const open = await lumina.approvals.open();
   const args = Object.fromEntries(arg.map(parseArgument));
-  const scope = { who, effect: parseEffect(effect), tool, run, task, args };
+  const scope = {
+    ...{ who, effect: parseEffect(effect), tool, run, task, args },
+    ...(on !== undefined && { resource: on }),
+  };
   const grant = makeGrant(open, scope, { usesMax: uses, lifeMs: hours * 3_600_000 });
   const keyboard = io.isInteractive ? openKeyboard() : undefined;
   if (keyboard === undefined) {

@@ -1,6 +1,7 @@
 /** `luminaguard freeze`, `resume`, `rm` and `ps`: the switch, whoever started the machines. */
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
+import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import { createMachineDesk } from "../../runtime/machine-desk.ts";
 import type { ListedMachine, MachineReport } from "../../runtime/machine-desk.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -25,8 +26,18 @@ export async function freeze(
     if (machine.state === "starting") say(io, `starting  ${machine.id} is refused when it goes on`);
   }
   say(io, `${count(frozen)} frozen in ${(durationMs / 1000).toFixed(2)} s`);
-  if (which === "all") say(io, "  new machines are refused until: luminaguard resume --all");
+  if (which === "all") {
+    say(io, "  new machines are refused until: luminaguard resume --all");
+    await withdrawCards(io);
+  }
   return judge(io, machines, "running", "could not be stopped");
+}
+
+/** The machines stand still by now, whatever becomes of this. */
+async function withdrawCards(io: CliIo): Promise<void> {
+  await using lumina = await createLuminaGuard();
+  const withdrawn = await lumina.approvals.withdrawAll("STOP");
+  if (withdrawn > 0) say(io, `withdrew  ${withdrawn} ${withdrawn === 1 ? "card" : "cards"}`);
 }
 
 export async function resume(

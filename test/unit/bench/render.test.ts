@@ -111,8 +111,6 @@ describe("the measurements", () => {
       "warm-exec": { kind: "ratio-at-most", ratio: 2 },
       "files-in": { kind: "ratio-at-least", ratio: 0.7 },
       "files-out": { kind: "ratio-at-least", ratio: 0.7 },
-      "verdict-20": { kind: "at-most", value: 0.5 },
-      "verdict-200": { kind: "at-most", value: 1.2 },
       "cliff-allow": { kind: "ratio-at-most", ratio: 1 },
       "cliff-rate": { kind: "at-least", value: 1000 },
       "cliff-pending": { kind: "at-most", value: 50 },
