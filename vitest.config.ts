@@ -5,6 +5,8 @@ const sweeps = [
   "test/fuzz/**/*.test.ts",
   "test/unit/workspace/{apply-kill,recover,round-trip}.test.ts",
   "test/unit/store/store-kill.test.ts",
+  "test/unit/runtime/cliff-on-disk.test.ts",
+  "test/unit/{policy/rule-index,audit/verify,cli/machines,approvals/card/shown-value}.test.ts",
 ];
 
 /**

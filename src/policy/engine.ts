@@ -117,7 +117,10 @@ export class CedarEngine {
     });
     if (answer.type === "failure") throw new Error(renderErrors(answer.errors));
     const { decision, diagnostics } = answer.response;
-    const [error] = diagnostics.errors;
+    // the same one, whatever order the engine came upon them in
+    const [error] = diagnostics.errors.toSorted((one, other) =>
+      one.policyId < other.policyId ? -1 : 1,
+    );
     if (error !== undefined) throw new Error(`${error.policyId}: ${error.error.message}`);
     return { permitted: decision === "allow", rules: [...diagnostics.reason].sort() };
   }

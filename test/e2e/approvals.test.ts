@@ -42,7 +42,7 @@ describe("a card", () => {
   it("that nobody can be asked about is refused at once, kept, and brought back by its id", async () => {
     const first = await home.run(run);
     expect(first.exitCode).toBe(10);
-    const [{ shortId = "", state } = {}] = await list();
+    const { shortId, state } = (await list())[0]!;
     expect(state).toBe("rejected");
     expect(first.stderr).toContain(`luminaguard approvals reopen ${shortId}`);
     using terminal = openTerminal(home, ["approvals", "reopen", shortId.toLowerCase()]);
