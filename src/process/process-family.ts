@@ -52,14 +52,27 @@ function isThere({ pid, startTicks }: ProcessIdentity): boolean {
   return identifyNow(pid)?.startTicks === startTicks;
 }
 
-/** Any thread may have started a process. */
+/** most readings of one list of children */
+const readingsMax = 8;
+
+/**
+ * Any thread may have started a process. A list that is read while another child ends may leave some
+ * out (proc_pid_children(5)), so it is read until it says the same twice.
+ */
 function childrenOf(pid: number): readonly ProcessIdentity[] {
-  const threads = list(`/proc/${pid}/task`);
-  const pids = threads.flatMap((thread) => {
-    const text = read(`/proc/${pid}/task/${thread}/children`) ?? "";
-    return text.split(" ").filter(Boolean).map(Number);
-  });
+  let listed = listChildrenOnce(pid);
+  for (let reading = 1; reading < readingsMax; reading += 1) {
+    const again = listChildrenOnce(pid);
+    if (again === listed) break;
+    listed = again;
+  }
+  const pids = listed.split(" ").filter(Boolean).map(Number);
   return pids.map(identifyNow).filter((child) => child !== undefined);
+}
+
+function listChildrenOnce(pid: number): string {
+  const threads = list(`/proc/${pid}/task`);
+  return threads.map((thread) => read(`/proc/${pid}/task/${thread}/children`) ?? "").join(" ");
 }
 
 /** The command name may hold spaces and parentheses, so the letter is what follows the last ")". */
