@@ -34,7 +34,7 @@ export function buildChangeCard(
     {
       ...options,
       remarks: describeRest(set),
-      elsewhere: [`luminaguard changes apply ${set.id}`],
+      elsewhere: [`luminaguard approvals reopen ${set.id}`],
     },
   );
   return { ...card, choices: card.choices.filter((choice) => choice !== "stop") };

@@ -18,6 +18,7 @@ const pages = [
   "docs/audit.md",
   "docs/policy.md",
   "docs/library.md",
+  "docs/approvals.md",
   "docs/platforms.md",
 ];
 /** `run --apply never` keeps changes: exit 10 is its success */

@@ -44,7 +44,7 @@ describe("a card on 80 columns", () => {
         risk      high, undone by hand
         on yes    exactly these contents are written into /home/ada/shop; all of
                     them, or nothing
-        or answer luminaguard changes apply 7K2M
+        or answer luminaguard approvals reopen 7K2M
       "
     `);
   });
