@@ -15,7 +15,7 @@ import type { CliffVerdict } from "./cliff-verdict.ts";
 import type { ActionEnvelope, EnvelopeDraft } from "./envelope.ts";
 import { watchApprovals } from "./events.ts";
 import type { CliffEvent } from "./events.ts";
-import { executeApproval } from "./execution.ts";
+import { Begun, executeApproval } from "./execution.ts";
 import { judgeEnvelope } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
 import { alreadyDecided, findPending, moveApproval } from "./move-approval.ts";
@@ -48,6 +48,7 @@ export class Cliff {
   readonly #waiters: Waiters;
   /** rules of requests that are not executed yet */
   readonly #rules = new Map<string, readonly GrantRule[]>();
+  readonly #begun = new Begun();
 
   constructor(parts: CliffParts) {
     this.#parts = parts;
@@ -139,7 +140,7 @@ export class Cliff {
   ): Promise<T> {
     const rules = this.#rules.get(id) ?? [];
     this.#rules.delete(id);
-    return executeApproval(this.#parts, id, { run, toolFingerprint, rules });
+    return executeApproval(this.#parts, id, { run, toolFingerprint, rules, begun: this.#begun });
   }
 
   /** Withdraws what is pending, or approved and not begun: in one run, or everywhere. */

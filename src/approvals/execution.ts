@@ -15,28 +15,44 @@ export interface Execution<T> {
   readonly toolFingerprint: string | null;
   /** rules that the request came with */
   readonly rules: readonly GrantRule[];
+  readonly begun: Begun;
 }
 
 /** an approval that its asker does not use within this time is void */
 const useWithinMs = 60_000;
 
+/** What this process began lately: a row that somebody set back to `approved` begins nothing again. */
+export class Begun {
+  readonly #times = new Map<string, number>();
+
+  has(id: string): boolean {
+    return this.#times.has(id);
+  }
+
+  add(id: string, now: number): void {
+    // what began before that was approved before that, and is void by its age
+    for (const [old, at] of this.#times) {
+      if (now - at <= useWithinMs) break;
+      this.#times.delete(old);
+    }
+    this.#times.set(id, now);
+  }
+}
+
 export async function executeApproval<T>(
   parts: CliffParts,
   id: string,
-  { run, toolFingerprint, rules }: Execution<T>,
+  execution: Execution<T>,
 ): Promise<T> {
   const { ledger } = parts;
   const begun = await ledger.commit((transaction) => {
     const approval = transaction.get(id);
     if (approval === undefined) throw notFound(id);
     if (approval.state !== "approved") throw alreadyDecided(approval);
-    const why = findVoid(parts, approval, toolFingerprint, rules);
-    return moveApproval(
-      transaction,
-      approval,
-      why === undefined ? "executing" : "cancelled",
-      why ?? "",
-    );
+    const why = findVoid(parts, approval, execution);
+    if (why !== undefined) return moveApproval(transaction, approval, "cancelled", why);
+    execution.begun.add(id, transaction.now);
+    return moveApproval(transaction, approval, "executing", "");
   });
   if (begun.state !== "executing") {
     throw new LuminaGuardError("APPROVAL_VOID", `approval ${begun.shortId}: ${begun.outcome}`, {
@@ -48,7 +64,7 @@ export async function executeApproval<T>(
   };
   let result: T;
   try {
-    result = await run(begun.envelope);
+    result = await execution.run(begun.envelope);
   } catch (error) {
     await end("failed", messageOf(error));
     throw error;
@@ -61,13 +77,13 @@ export async function executeApproval<T>(
 function findVoid(
   parts: CliffParts,
   approval: Approval,
-  toolFingerprint: string | null,
-  rules: readonly GrantRule[],
+  { toolFingerprint, rules, begun }: Omit<Execution<unknown>, "run">,
 ): string | undefined {
   const { ledger, engine, key, owner } = parts;
   const { envelope, decision } = approval;
   const forgery = findForgery(approval, key);
   if (forgery !== undefined) return forgery;
+  if (begun.has(envelope.id)) return "it was carried out already";
   if (approval.owner !== owner) return "another process asked for it";
   if (envelope.policyVersion !== engine.version) return "the policy changed";
   if (envelope.toolFingerprint !== toolFingerprint) return "the tool changed";

@@ -75,11 +75,14 @@ export function originOf({ run, args }: ActionEnvelope): WriteBackOrigin {
 export interface WriteBack {
   /** id under which the contents are kept */
   readonly changeSet: string;
+  /** the folder they go to */
+  readonly root: string;
   readonly changes: readonly Change[];
 }
 
 const argsSchema: v.GenericSchema<unknown, WriteBack> = v.object({
   changeSet: v.string(),
+  root: v.string(),
   changes: changesSchema,
 });
 
@@ -99,7 +102,7 @@ export function executeWriteBack(
   approval: string,
 ): Promise<ApplyResult> {
   return cliff.execute(approval, (envelope) => {
-    const { changeSet, changes } = readWriteBack(envelope);
-    return desk.apply(changeSet, { kind: "approved", changes });
+    const { changeSet, root, changes } = readWriteBack(envelope);
+    return desk.apply(changeSet, { kind: "approved", root, changes });
   });
 }

@@ -12,7 +12,7 @@ export type ApplyChoice =
   /** exactly these, flagged or not */
   | { readonly kind: "paths"; readonly paths: readonly string[] }
   /** exactly these, as they were shown to a person; a set on disk that says otherwise is not believed */
-  | { readonly kind: "approved"; readonly changes: readonly Change[] };
+  | { readonly kind: "approved"; readonly root: string; readonly changes: readonly Change[] };
 
 /** The chosen changes, in the order of the set. */
 export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
@@ -25,7 +25,7 @@ export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Cha
 
 function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   if (choice.kind === "all") return set.changes;
-  if (choice.kind === "approved") return chooseApproved(set, choice.changes);
+  if (choice.kind === "approved") return chooseApproved(set, choice);
   if (choice.kind === "unflagged") return set.changes.filter(({ flags }) => flags.length === 0);
   const wanted = new Set(choice.paths);
   const chosen = set.changes.filter(({ path }) => wanted.delete(path));
@@ -36,8 +36,12 @@ function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   });
 }
 
-/** The changes as they were approved; the kept set must still hold each of them, state for state. */
-function chooseApproved(set: ChangeSet, approved: readonly Change[]): readonly Change[] {
+/** The changes as they were approved; the kept set must still hold each of them, for the same folder. */
+function chooseApproved(
+  set: ChangeSet,
+  { root, changes: approved }: Extract<ApplyChoice, { kind: "approved" }>,
+): readonly Change[] {
+  if (set.root !== root) throw notApproved(set, root);
   const kept = new Map(set.changes.map((change) => [change.path, change]));
   for (const { path, before, after } of approved) {
     const change = kept.get(path);
@@ -45,13 +49,17 @@ function chooseApproved(set: ChangeSet, approved: readonly Change[]): readonly C
       change !== undefined &&
       isSameState(change.before, before) &&
       isSameState(change.after, after);
-    if (isSame) continue;
-    throw new LuminaGuardError("APPLY_FAILED", `change set ${set.id} is not what was approved`, {
-      hint: "nothing was applied; look at it again: luminaguard changes show " + set.id,
-      details: { path },
-    });
+    if (!isSame) throw notApproved(set, path);
   }
   return approved;
+}
+
+/** `path`: where the kept set says something else. */
+function notApproved({ id }: ChangeSet, path: string): LuminaGuardError {
+  return new LuminaGuardError("APPLY_FAILED", `change set ${id} is not what was approved`, {
+    hint: `nothing was applied; look at it again: luminaguard changes show ${id}`,
+    details: { path },
+  });
 }
 
 /** Judged once more at the last door, whatever a set on disk says. */

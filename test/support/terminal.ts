@@ -14,6 +14,10 @@ export interface Terminal extends Disposable {
   readonly clipboard: () => string;
   /** tmux's names of keys, such as "a", "C-c", "Enter" */
   readonly press: (...keys: string[]) => void;
+  /** Presses a key until what it leads to stands on the screen: before a card was read it is not heard. */
+  readonly answers: (key: string, text: string | RegExp) => Promise<string>;
+  /** Types bytes at once, as a terminal does that answers a program's question. */
+  readonly types: (bytes: string) => void;
   /** Closes the terminal, as a person closes its window. */
   readonly close: () => void;
 }
@@ -23,6 +27,7 @@ export function openTerminal(
   home: CliHome,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  { pipe }: { readonly pipe?: string } = {},
 ): Terminal {
   const socket = `lg-test-${randomBytes(6).toString("hex")}`;
   const tmux = (...words: string[]): string => {
@@ -38,8 +43,9 @@ export function openTerminal(
     ...env,
   };
   const command = [process.execPath, programPath, ...args].map(quote).join(" ");
+  const piped = pipe === undefined ? command : `{ ${command}; echo "exit code $?" >&2; } | ${pipe}`;
   // the shell survives the Ctrl-C that is meant for the program
-  const script = `trap : INT; ${command}; echo "exit code $?"; while :; do sleep 600; done`;
+  const script = `trap : INT; ${piped}; echo "exit code $?"; while :; do sleep 600; done`;
   tmux(
     ...["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40", "-c", home.project],
     ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
@@ -47,6 +53,10 @@ export function openTerminal(
   );
   const screen: Terminal["screen"] = ({ colours = false } = {}) => {
     return tmux("capture-pane", "-p", ...(colours ? ["-e"] : []));
+  };
+  const find = (text: string | RegExp): string | false => {
+    const shown = screen();
+    return (typeof text === "string" ? shown.includes(text) : text.test(shown)) && shown;
   };
   const close = (): void => {
     try {
@@ -60,17 +70,18 @@ export function openTerminal(
     title: () => tmux("display-message", "-p", "#{pane_title}"),
     clipboard: () => tmux("list-buffers"),
     press: (...keys) => void tmux("send-keys", ...keys),
-    sees: (text) => {
-      return eventually(
-        `${String(text)} on the screen`,
+    types: (bytes) =>
+      void tmux("send-keys", "-H", ...Buffer.from(bytes).toString("hex").match(/../g)!),
+    sees: (text) => eventually(`${String(text)} on the screen`, () => find(text), 30_000),
+    answers: (key, text) =>
+      eventually(
+        `${String(text)} on the screen after ${key}`,
         () => {
-          const shown = screen();
-          const found = typeof text === "string" ? shown.includes(text) : text.test(shown);
-          return found && shown;
+          tmux("send-keys", key);
+          return eventually("it", () => find(text), 700).catch(() => false as const);
         },
         30_000,
-      );
-    },
+      ),
     close,
     [Symbol.dispose]: close,
   };

@@ -78,8 +78,8 @@ describe("applying a change set", () => {
   test("takes what was approved, and nothing when the kept set was edited since", async () => {
     using exchange = makeExchange({});
     const id = await idOf(exchange, { "a.txt": "A", "b.txt": "B" });
-    const { changes } = await exchange.store.get(id);
-    const approved = { kind: "approved", changes: changes.slice(0, 1) } as const;
+    const { root, changes } = await exchange.store.get(id);
+    const approved = { kind: "approved", root, changes: changes.slice(0, 1) } as const;
     const swapped = changes.map((change) => ({ ...change, after: changes[1]!.after }));
     await exchange.store.settle({ ...(await exchange.store.get(id)), changes: swapped });
     await expect(
