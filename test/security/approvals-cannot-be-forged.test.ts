@@ -219,6 +219,25 @@ describe("an approval in an edited store", () => {
   });
 });
 
+describe("a request that brings its own approval", () => {
+  it.each([
+    ["a state", { state: "approved" }],
+    ["a decision", { decision: { word: "approve" } }],
+    ["a verdict", { verdict: { answer: "allow" } }],
+    ["an id", { id: "01KANNTESTTESTTESTTESTTEST" }],
+    ["a nonce", { nonce: "0".repeat(32) }],
+    ["an expiry", { expiresAt: "2099-01-01T00:00:00.000Z" }],
+    ["a version of the policy", { policyVersion: "sha256:own" }],
+  ])("is refused whole: %s", async (_what, more) => {
+    await using own = await createOwnLumina();
+    const { cliff, ledger } = await own.lumina.approvals.open();
+    using _face = cliff.attach("test");
+    const asking = cliff.request({ ...draftCall(), ...more });
+    await expect(asking).rejects.toMatchObject({ code: "ENVELOPE_INVALID" });
+    expect(ledger.count()).toBe(0);
+  });
+});
+
 describe("a card that many answer at once", () => {
   it("takes one answer, tells the others who was first, and runs once or not at all", async () => {
     await using home = await createCliHome();
