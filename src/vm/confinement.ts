@@ -43,6 +43,11 @@ const openFilesMax = 1024;
 /** System folders with programs and libraries; nothing of a person is in them. */
 const systemFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin"];
 
+/** Whether a program can be started behind the walls. `realPath` is without links. */
+export function isBehindWalls(realPath: string): boolean {
+  return systemFolders.some((folder) => realPath.startsWith(`${folder}/`));
+}
+
 export function confine(
   confined: Confined,
   tools: Pick<ConfinementTools, "asRoot" | "namespaces">,

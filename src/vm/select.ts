@@ -4,7 +4,7 @@
  * verdict is kept with its reason. The only file that names backends.
  */
 import { createHash } from "node:crypto";
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants, readFile, realpath } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -15,6 +15,7 @@ import type { QemuBinary } from "./backends/qemu/qemu-binary.ts";
 import type { Accelerator, Architecture } from "./backends/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./backends/qemu/qemu.ts";
 import { TemplateStore } from "./template-store.ts";
+import { isBehindWalls } from "./confinement.ts";
 import type { ConfinementTools } from "./confinement.ts";
 import type { Greeter, Hypervisor } from "./hypervisor.ts";
 import { resolveVmSpec } from "./spec.ts";
@@ -82,6 +83,7 @@ const canariesSchema = v.array(
 export async function selectHypervisor(options: SelectOptions): Promise<Selection> {
   requireWalls(options.tools);
   const qemu = await findQemu(options.architecture, options.searchPath, options.cache);
+  await requireVisible(qemu.path, options.tools);
   const key = `canary 2 ${await fingerprintHost(options, qemu)}`;
   const cached = options.fresh === true ? undefined : await readCached(options.cache, key);
   const canaries = cached ?? (await runCanaries(options));
@@ -98,6 +100,14 @@ export async function selectHypervisor(options: SelectOptions): Promise<Selectio
     qemuVersion: qemu.version,
     canaries,
   };
+}
+
+/** Behind walls there are system folders only: nothing of a person's, and no program of theirs. */
+async function requireVisible(path: string, { namespaces }: ConfinementTools): Promise<void> {
+  if (!namespaces || isBehindWalls(await realpath(path))) return;
+  throw new LuminaGuardError("TOOL_MISSING", `${path} cannot be started behind walls`, {
+    hint: "put QEMU below /usr: Debian's packages do, and make install with --prefix=/usr/local",
+  });
 }
 
 /** Root's hypervisors run as users of their own, who can only reach their files through namespaces. */

@@ -229,7 +229,10 @@ function invalid(why: string): LuminaGuardError {
 }
 
 /** what says nothing about the template: no descriptors, no memory, no right to read, a bad disk */
-const hostErrors: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EIO"]);
+const hostErrors: ReadonlySet<string> = new Set([
+  ...["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EIO"],
+  ...["ENOSPC", "EDQUOT", "EROFS"],
+]);
 
 function toHostLimit(folder: string, cause: unknown): LuminaGuardError {
   return new LuminaGuardError("HOST_LIMIT", `the template ${folder} cannot be read`, {

@@ -111,6 +111,18 @@ describe("choosing how to run machines", () => {
     expect(starts()).toEqual([]);
   });
 
+  it("refuses a hypervisor that the walls would hide, and says where it has to be", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    const tools = { asRoot: false, namespaces: true, groupParents: [] };
+    await expect(select(temp.path, { tools })).rejects.toMatchObject({
+      code: "TOOL_MISSING",
+      message: expect.stringContaining("behind walls") as unknown,
+      hint: expect.stringContaining("/usr") as unknown,
+    });
+    expect(starts()).toEqual([]);
+  });
+
   it("ends with the caller's own reason", async () => {
     using temp = makeTempDir();
     plantFakeQemu(temp.path);
