@@ -44,7 +44,7 @@ export async function decideChanges(
   const { apply, quiet } = options;
   const keyboard = apply === "ask" && !quiet && io.isInteractive ? openKeyboard() : undefined;
   try {
-    if (keyboard === undefined && !quiet) say(io, `\n${renderKept(io, set)}\n`);
+    if (keyboard === undefined && !quiet) say(io, `\n${renderKept(io, set, options)}\n`);
     const asked = apply === "always" ? withoutFlagged(set) : set;
     if (asked.changes.length === 0) return kept(io, set, quiet, exitCodes.kept);
     return await overTheCliff(io, lumina, { ...options, set, asked, keyboard });
@@ -157,8 +157,8 @@ function tellRefused(
   return kept(io, set, quiet, isKept ? exitCodes.kept : exitCodes.rejected);
 }
 
-function renderKept({ columns, style }: CliIo, set: ChangeSet): string {
-  return renderCard(buildChangeCard(set, { readOnly: true }), { columns, style });
+function renderKept({ columns, style }: CliIo, set: ChangeSet, { origin }: DecideOptions): string {
+  return renderCard(buildChangeCard(set, { readOnly: true, origin }), { columns, style });
 }
 
 function kept(io: CliIo, set: ChangeSet, quiet: boolean, exitCode: number): Decision {

@@ -6,12 +6,22 @@ import type { ActionEnvelope } from "../approvals/envelope.ts";
 import { escapeText } from "../base/escape-text.ts";
 import type { ChangeSet } from "../workspace/change-set.ts";
 import { draftWriteBack } from "./write-back.ts";
+import type { WriteBackOrigin } from "./write-back.ts";
 
-const origin = { run: "run", machine: null, exitCode: null, timedOut: false };
+const unknownOrigin: WriteBackOrigin = {
+  ...{ run: "run", machine: null, exitCode: null, timedOut: false },
+};
+
+export interface ChangeCardOptions {
+  /** only to be looked at @default false */
+  readonly readOnly?: boolean;
+  /** the run that made the set @default not known any more */
+  readonly origin?: WriteBackOrigin;
+}
 
 export function buildChangeCard(
   set: ChangeSet,
-  options: { readonly readOnly?: boolean } = {},
+  { readOnly = false, origin = unknownOrigin }: ChangeCardOptions = {},
 ): Card {
   const draft = draftWriteBack(set, origin);
   const envelope: ActionEnvelope = {
@@ -32,7 +42,7 @@ export function buildChangeCard(
       verdict: { answer: "ask", rules: [], reason: "files of yours change only with your yes" },
     },
     {
-      ...options,
+      readOnly,
       remarks: describeRest(set),
       elsewhere: [`luminaguard approvals reopen ${set.id}`],
     },

@@ -42,7 +42,12 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   const operands = changes.flatMap(({ path, after }) =>
     after?.kind === "file" ? [{ name: path, sha256: after.sha256, size: after.size }] : [],
   );
-  const args = { changeSet: id, root, command, exitCode, timedOut, changes, machine };
+  const args = {
+    ...{ changeSet: id, root, command, changes },
+    ...(exitCode !== null && { exitCode }),
+    ...(timedOut && { timedOut }),
+    ...(machine !== null && { machine }),
+  };
   return {
     // its machine is gone by now, so there is nothing left to freeze
     ...{ who: "run", run, tool: writeBackTool, operands, taint: untainted },

@@ -117,7 +117,7 @@ function requireWalls({ asRoot, namespaces }: ConfinementTools): void {
     "HYPERVISOR_UNAVAILABLE",
     "root may not run machines that cannot be confined",
     {
-      hint: "install bubblewrap (sudo apt-get install bubblewrap), or run as an ordinary user",
+      hint: "luminaguard doctor says why; install bubblewrap where it is missing, or run as an ordinary user",
     },
   );
 }

@@ -38,8 +38,7 @@ describe("a card on 80 columns", () => {
         ✗  and 4 more refused
         ignored files stayed in the machine: a, b, c and 87 more
 
-        about     changeSet "7K2M" · root "/home/ada/shop" · command "make" ·
-                    exitCode null · timedOut false · machine null
+        about     changeSet "7K2M" · root "/home/ada/shop" · command "make"
         why       files of yours change only with your yes → ask
         risk      high, undone by hand
         on yes    exactly these contents are written into /home/ada/shop; all of
