@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
 import { makeTree, readTree } from "../support/make-tree.ts";
+import { openTerminal } from "../support/terminal.ts";
 
 const loose = JSON.stringify({ scriptedApproval: "yes", policyPreset: "observe" });
 const variables = [
@@ -129,6 +130,19 @@ describe("a policy in the folder that is run in", () => {
     expect(stderr).toMatch(why);
     expect(exitCode).toBe(125);
     expect(readTree(home.project)).toEqual(before);
+  });
+
+  it("holds for whoever answers from another terminal too", async () => {
+    using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo x > x"]);
+    const [, id = ""] = /card (\w+)/.exec(await asker.sees("[r] reject")) ?? [];
+    makeTree(home.configDir, { "config.json": loose });
+    const policy = { ".luminaguard/policy.cedar": "permit (principal, action, resource);" };
+    makeTree(home.project, policy);
+    const { exitCode, stderr } = await home.run(["approvals", "approve", id, "--yes"]);
+    expect(stderr).toContain("can only forbid");
+    expect(exitCode).toBe(125);
+    await asker.answers("q", "exit code 11");
+    expect(readTree(home.project)).toEqual(policy);
   });
 
   it("and forbids is obeyed, whatever word was given", async () => {

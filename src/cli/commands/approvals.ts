@@ -94,9 +94,10 @@ export async function approvalsApprove(
   { yes }: { readonly yes?: boolean },
 ): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const open = await lumina.approvals.open();
-  const approval = find(open, id);
+  const approval = find(await lumina.approvals.open(), id);
   if (approval.state !== "pending") throw notPending(approval);
+  // a part that is chosen here is judged here: by the folder's policy too
+  const open = await lumina.approvals.open(rootOf(approval));
   if (yes === true) await approveByScript(lumina, open, approval);
   else {
     using keyboard = keyboardOf(io);
@@ -183,13 +184,19 @@ export async function approvalsWatch(io: CliIo, { json }: JsonOption): Promise<n
       // by now it may have been answered elsewhere, or with one that was like it
       else if (open.ledger.get(approval.envelope.id)?.state === "pending") {
         using keyboard = keyboardOf(io);
-        await answerHere({ io, lumina, open, keyboard, signal }, approval);
+        const own = await lumina.approvals.open(rootOf(approval));
+        await answerHere({ io, lumina, open: own, keyboard, signal }, approval);
       }
     }
   } finally {
     face?.[Symbol.dispose]();
   }
   return signals.exitCode ?? exitCodes.done;
+}
+
+/** The folder that is written to, where it is about one. */
+function rootOf({ envelope }: Approval): string | undefined {
+  return envelope.tool === writeBackTool ? readWriteBack(envelope).root : undefined;
 }
 
 /** Raises APPROVAL_NOT_FOUND. */
