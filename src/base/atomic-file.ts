@@ -6,9 +6,15 @@ import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Replaces `path`; the file is readable by its owner only. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  const beside = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+/**
+ * Replaces `path`; the file is readable by its owner only.
+ * @param beside where it is written first, in the same folder; a killed process leaves it behind
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  beside: string = `${path}.${randomBytes(6).toString("hex")}.tmp`,
+): Promise<void> {
   try {
     const file = await open(beside, "wx", 0o600);
     try {

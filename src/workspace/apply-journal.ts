@@ -7,10 +7,11 @@
  *
  *   <state>/applies/<id>.json
  */
-import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { writeFileAtomic } from "../base/atomic-file.ts";
+import { ownedName, removeAbandoned } from "../process/owned-name.ts";
 import { isSafeGuestPath } from "./guest-path.ts";
 
 /** One move; `slot` is a name in the apply folder's `new/` or `old/`. */
@@ -61,8 +62,8 @@ const schema: v.GenericSchema<unknown, ApplyJournal> = v.strictObject({
   paths: v.array(text),
 });
 
-/** oldest half-written journal that may still be somebody's, in `ms` */
-const scratchAgeMaxMs = 3600 * 1000;
+/** a journal that is being written has a name that says whose it is */
+const scratchPrefix = ".draft-";
 
 function fileOf(stateDir: string, id: string): string {
   return join(stateDir, "applies", `${id}.json`);
@@ -71,7 +72,8 @@ function fileOf(stateDir: string, id: string): string {
 export async function writeJournal(stateDir: string, journal: ApplyJournal): Promise<void> {
   const file = fileOf(stateDir, journal.id);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(file, JSON.stringify(journal));
+  const beside = join(dirname(file), ownedName(scratchPrefix));
+  await writeFileAtomic(file, JSON.stringify(journal), beside);
 }
 
 /** Not flushed: one that comes back after a power cut finds nothing left to do. */
@@ -85,19 +87,14 @@ export async function putAsideJournal(stateDir: string, id: string): Promise<voi
   await rename(file, file.replace(/json$/, "damaged"));
 }
 
-/** The ids of all journals; half-written ones of long ago are cleared away. */
+/** The ids of all journals; those that dead processes left half written are cleared away. */
 export async function listJournals(stateDir: string): Promise<readonly string[]> {
   const folder = join(stateDir, "applies");
-  const ids: string[] = [];
+  await removeAbandoned(folder, [scratchPrefix]);
   // before the first apply there is no folder
-  for (const name of await readdir(folder).catch((): string[] => [])) {
-    if (name.endsWith(".json")) ids.push(name.slice(0, -".json".length));
-    else if (!name.endsWith(".tmp")) continue;
-    else if (Date.now() - (await stat(join(folder, name))).mtimeMs > scratchAgeMaxMs) {
-      await rm(join(folder, name), { force: true });
-    }
-  }
-  return ids.sort();
+  const names = await readdir(folder).catch((): string[] => []);
+  const journals = names.filter((name) => name.endsWith(".json"));
+  return journals.map((name) => name.slice(0, -".json".length)).sort();
 }
 
 /** The journal; undefined when it is gone, `"damaged"` when it cannot be understood. */

@@ -1,19 +1,12 @@
 import { execFileSync } from "node:child_process";
-import {
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
 import { applyChanges } from "../../../src/workspace/apply.ts";
+import { ownedName } from "../../../src/process/owned-name.ts";
 import { recoverApplies } from "../../../src/workspace/recover.ts";
 import { lockWorkspace } from "../../../src/workspace/workspace-lock.ts";
 import {
@@ -221,18 +214,18 @@ describe("recovering", () => {
     expect(exchange.tree()).toEqual(guest);
   });
 
-  test("obeys the caller's signal, and clears half-written journals of long ago", async () => {
+  test("obeys the caller's signal, and clears journals that dead processes left half written", async () => {
     using exchange = await makeHalfDone();
     const applies = join(exchange.stateDir, "applies");
-    for (const name of ["old.tmp", "new.tmp"]) writeFileSync(join(applies, name), "{");
-    utimesSync(join(applies, "old.tmp"), 1, 1);
+    const living = ownedName(".draft-");
+    for (const name of [".draft-4194303-1-ab", living]) writeFileSync(join(applies, name), "{");
     const signal = AbortSignal.abort(new Error("mine"));
     await expect(recoverApplies(exchange.stateDir, { ...exchange, signal })).rejects.toThrow(
       "mine",
     );
-    expect(readdirSync(applies)).toHaveLength(2);
+    expect(readdirSync(applies).sort()).toContain(living);
     await recoverApplies(exchange.stateDir, exchange);
-    expect(readdirSync(applies)).toEqual(["new.tmp"]);
+    expect(readdirSync(applies)).toEqual([living]);
     expect(await recoverApplies(join(exchange.stateDir, "nowhere"), exchange)).toEqual([]);
   });
 
