@@ -87,6 +87,10 @@ describe("applying a change set", () => {
     ).rejects.toMatchObject({ code: "APPLY_FAILED" });
     expect(exchange.tree()).toEqual({});
     await exchange.store.settle({ ...(await exchange.store.get(id)), changes });
+    const elsewhere = { ...approved, root: exchange.base };
+    await expect(
+      applyChanges(id, { ...optionsOf(exchange), choice: elsewhere }),
+    ).rejects.toMatchObject({ code: "APPLY_FAILED" });
     await applyChanges(id, { ...optionsOf(exchange), choice: approved });
     expect(exchange.tree()).toEqual({ "a.txt": "A" });
   });
