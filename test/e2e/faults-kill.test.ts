@@ -147,7 +147,7 @@ describe("a host process killed with SIGKILL", () => {
     const before = readTree(own.project);
     const after = Object.fromEntries(Object.keys(before).map((name) => [name, "new\n"]));
     const made = await own.run(run("for f in f*; do echo new > $f; done", "--apply", "never"));
-    const id = /changes apply (\S+)/.exec(made.stderr)?.[1] ?? "";
+    const id = /approvals reopen (\S+)/.exec(made.stderr)?.[1] ?? "";
     const child = own.start(["changes", "apply", id, "--apply", "always"]);
     await until(child, /./, join(own.stateDir, "applies"));
     await eventually("a file was written", () => {

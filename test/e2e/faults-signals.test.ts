@@ -108,7 +108,7 @@ describe("runs at the same time", () => {
     };
     const results = await Promise.all([run("left"), run("right")]);
     expect(results.map(({ exitCode }) => exitCode)).toEqual([10, 10]);
-    const ids = results.map(({ stderr }) => /changes apply (\S+)/.exec(stderr)?.[1] ?? "");
+    const ids = results.map(({ stderr }) => /approvals reopen (\S+)/.exec(stderr)?.[1] ?? "");
     const apply = (id = ""): Promise<CliResult> =>
       home.run(["changes", "apply", id, "--apply", "always"]);
     const [one, other] = await Promise.all([apply(ids[0]), apply(ids[1])]);

@@ -120,7 +120,7 @@ describe("a folder in a machine", () => {
     ]);
     expect(exitCode).toBe(10);
     expect(await readFile(join(own.project, "a.txt"), "utf8")).toBe("one\n");
-    const id = /changes apply (\S+)/.exec(stderr)?.[1] ?? "";
+    const id = /approvals reopen (\S+)/.exec(stderr)?.[1] ?? "";
     expect((await own.run(["changes", "apply", id, "--apply", "always"])).exitCode).toBe(0);
     expect(await readFile(join(own.project, "a.txt"), "utf8")).toBe("two\n");
     expect(await readFile(join(own.project, "new/b.txt"), "utf8")).toBe("new\n");
@@ -160,7 +160,7 @@ describe("a folder in a machine", () => {
       "echo two > a.txt",
     ]);
     await writeFile(file, "mine\n");
-    const id = /changes apply (\S+)/.exec(stderr)?.[1] ?? "";
+    const id = /approvals reopen (\S+)/.exec(stderr)?.[1] ?? "";
     expect((await own.run(["changes", "apply", id, "--apply", "always"])).exitCode).toBe(12);
     expect(await readFile(file, "utf8")).toBe("mine\n");
   });
