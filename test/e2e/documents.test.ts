@@ -48,7 +48,9 @@ async function run(
     LUMINAGUARD_RUNTIME_DIR: runtimeDir,
   };
   try {
-    const { stderr } = await promisify(execFile)(file, args, { cwd, env, timeout: 300_000 });
+    const running = promisify(execFile)(file, args, { cwd, env, timeout: 300_000 });
+    running.child.stdin?.end(); // nobody is there to type
+    const { stderr } = await running;
     return { code: 0, stderr };
   } catch (error) {
     const { code, stderr, stdout } = error as { code: number; stderr: string; stdout: string };
