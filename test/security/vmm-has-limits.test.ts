@@ -52,6 +52,12 @@ const readLimit = (pid: number, controller: Controller): number => {
   return Number.parseInt(readFileSync(fileOf(pid, controller), "utf8"), 10);
 };
 
+/** Memory that is the group's alone and not a file's, in `bytes`. */
+function ownMemory(pid: number): number {
+  const statistics = readFileSync(join(dirname(fileOf(pid, "memory")), "memory.stat"), "utf8");
+  return Number(/^(?:rss|anon) (\d+)$/m.exec(statistics)?.[1]);
+}
+
 function lowerMemory(pid: number, bytes: number): void {
   const file = fileOf(pid, "memory");
   writeFileSync(file, String(bytes));
@@ -95,8 +101,9 @@ describe.skipIf(plan.kind === "unavailable")("the hypervisor process of a machin
   it("that takes more memory than its limit is ended alone, and the command is told why", async () => {
     await using machine = await own.lumina.spawn({ memoryMib });
     await using neighbour = await own.lumina.spawn({ memoryMib });
-    // less than the guest has, so that an honest guest does what only a broken hypervisor could
-    lowerMemory(machine.pid, 56 * 1024 ** 2);
+    // half of what the guest is about to fill, so that an honest guest does what only a broken
+    // hypervisor could
+    lowerMemory(machine.pid, ownMemory(machine.pid) + 12 * 1024 ** 2);
     const filling = machine.exec(["dd", "if=/dev/zero", "of=/dev/shm/fill", "bs=1M", "count=50"], {
       cwd: "/",
       timeoutMs: 60_000,
