@@ -4,6 +4,8 @@
  * of such a sequence may come a moment later, so after each the keyboard is deaf for a while.
  */
 
+import { escapeText } from "../base/escape-text.ts";
+
 export interface Key {
   /** a character as it was typed, or the name of another key, such as `enter`; `text` for several at once */
   readonly name: string;
@@ -62,7 +64,9 @@ function decode(chunk: Uint8Array, takesText: boolean): Key | undefined {
   const typed = new TextDecoder().decode(chunk);
   const name = Object.hasOwn(named, typed) ? named[typed] : undefined;
   if (name !== undefined) return { name, text: "" };
-  if (typed === "" || typed.length > textMax || /\p{C}|\ufffd/u.test(typed)) return undefined;
+  if (typed === "" || typed.length > textMax || typed.includes("\ufffd")) return undefined;
+  // what a card would write out is nothing that a person pressed
+  if (escapeText(typed) !== typed) return undefined;
   const [first = ""] = typed;
   if (first === typed) return { name: typed, text: typed };
   return takesText ? { name: "text", text: typed } : undefined;

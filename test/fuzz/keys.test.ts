@@ -51,3 +51,10 @@ test("no bytes are a key but those of one key", () => {
     { numRuns: 20_000 },
   );
 });
+
+test("a character that cannot be seen is no key, in whatever class it is", () => {
+  for (const code of [0x034f, 0x115f, 0x3164, 0xfe0f, 0x00ad, 0x200b, 0x202e, 0xe0041]) {
+    const typed = Buffer.from(String.fromCodePoint(code));
+    expect(new KeyDecoder().take(typed, 1000), code.toString(16)).toBeUndefined();
+  }
+});
