@@ -1,6 +1,7 @@
 /** Turns a yes into a remembered one, as narrowly as it was asked for, or refuses to. */
 import { ulid } from "ulid";
 import { LuminaGuardError } from "../errors.ts";
+import type { EffectKind } from "./effect.ts";
 import type { ActionEnvelope } from "./envelope.ts";
 import type { Grant } from "./grant.ts";
 import { assessAll } from "./risk.ts";
@@ -34,7 +35,6 @@ export function proposeGrant(
   const [effect, ...others] = envelope.effects;
   if (envelope.taint.tainted) refuse("the asker has read text from outside");
   if (effect === undefined || others.length > 0) refuse("it has several effects");
-  if (effect.kind === "policy-change") refuse("a rule that changes rules is asked about each time");
   if (assessAll(envelope.effects, false).risk === "critical") refuse("its risk is critical");
   if (wish.reach === "task" && envelope.task === null) refuse("there is no task it belongs to");
   const scope: GrantScope = {
@@ -49,6 +49,9 @@ export function proposeGrant(
   return makeGrant(scope, wish, engine, now);
 }
 
+/** asked about each time: a command on the host is never less than critical, and a rule about rules is none */
+const neverGranted: ReadonlySet<EffectKind> = new Set(["host-command", "policy-change"]);
+
 /** Raises GRANT_REFUSED, or USAGE for numbers out of bounds. */
 export function makeGrant(
   scope: GrantScope,
@@ -56,6 +59,7 @@ export function makeGrant(
   engine: PolicyEngine,
   now: number,
 ): Grant {
+  if (neverGranted.has(scope.effect)) refuse(`${scope.effect} is asked about each time`);
   if (!Number.isSafeInteger(usesMax) || usesMax < 1 || usesMax > usesMaxMax) {
     throw new LuminaGuardError("USAGE", `a grant is for 1 to ${usesMaxMax} uses`);
   }

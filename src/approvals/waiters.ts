@@ -20,6 +20,9 @@ export class Waiters {
     this.#watch ??= this.#ledger.onChange(({ isForeign }) => {
       if (isForeign) this.#look();
     });
+    // it may have been answered elsewhere before anybody watched
+    const now = this.#ledger.get(id);
+    if (now !== undefined && now.state !== "pending") this.settle(now);
     return deferred.promise;
   }
 

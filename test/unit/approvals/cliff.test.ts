@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import type { Approval } from "../../../src/approvals/approval.ts";
 import type { Cliff } from "../../../src/approvals/cliff.ts";
 import type { CliffVerdict } from "../../../src/approvals/cliff-verdict.ts";
-import { proposeGrant } from "../../../src/approvals/grants.ts";
+import { makeGrant, proposeGrant } from "../../../src/approvals/grants.ts";
 import { createTestCliff, draftCall } from "../../support/cliff.ts";
 import type { TestCliff } from "../../support/cliff.ts";
 
@@ -160,6 +160,29 @@ it("an answer given by another process reaches the asker", async () => {
     }),
   );
   expect(verdict).toMatchObject({ reason: "elsewhere" });
+});
+
+it("an answer that came before anybody watched reaches the asker, too", async () => {
+  const { cliff, ledger } = createTestCliff();
+  using _face = cliff.attach("test");
+  const commit = ledger.commit.bind(ledger);
+  vi.spyOn(ledger, "commit").mockImplementationOnce(async (work) => {
+    const written = await commit(work);
+    // another process, which nobody in this one hears of
+    await commit((transaction) => {
+      const [id = ""] = ledger.pendingIds();
+      transaction.move(id, "pending", "rejected", { outcome: "elsewhere" });
+    });
+    return written;
+  });
+  expect(await cliff.request(draftCall())).toMatchObject({ reason: "elsewhere" });
+});
+
+it.each(["host-command", "policy-change"] as const)("no grant is given for a %s", (effect) => {
+  const { policy, ledger } = createTestCliff();
+  const scope = { who: "helper", effect, tool: "x", run: null, task: null, args: {} };
+  const wish = { usesMax: 1, lifeMs: 1000 };
+  expect(() => makeGrant(scope, wish, policy, ledger.now())).toThrow("asked about each time");
 });
 
 it.each([
