@@ -37,7 +37,11 @@ export async function answerHere(here: Here, card: Approval): Promise<ApplyResul
       return await amendWriteBack(parts, card, answer.choice);
     }
     if (answer.kind === "stop") await stopEverything(here);
-    else await decideAll(open, card, wordOf(answer, grants));
+    else {
+      // the machine first: it does not go on while the answer is written down
+      if (answer.kind === "reject" && answer.freeze) await freezeAsker(here, card);
+      await decideAll(open, card, wordOf(answer, grants));
+    }
   } catch (error) {
     if (!isLuminaGuardError(error, "APPROVAL_DECIDED")) throw error;
     // with no answer it is the rule: the deadline, or somebody else, was first
@@ -129,6 +133,14 @@ function named({ digest, envelope }: Approval): {
   readonly by: string;
 } {
   return { digest, nonce: envelope.nonce, by };
+}
+
+/** A machine that is gone by itself needs no freezing. */
+async function freezeAsker({ lumina }: Here, { envelope }: Approval): Promise<void> {
+  if (envelope.machine === null) return;
+  await lumina.machines.freeze([envelope.machine]).catch((error: unknown) => {
+    if (!isLuminaGuardError(error, "MACHINE_NOT_FOUND")) throw error;
+  });
 }
 
 async function stopEverything({ lumina, open }: Here): Promise<void> {

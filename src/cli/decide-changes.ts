@@ -91,17 +91,19 @@ async function ask(
   { asked, apply, origin, keyboard, signal }: Question,
 ): Promise<Asked> {
   const face = keyboard === undefined ? undefined : open.cliff.attach("terminal");
+  const failed = new AbortController();
   let answering: Promise<ApplyResult | undefined> = Promise.resolve(undefined);
   try {
     const verdict = await open.cliff.request(draftWriteBack(asked, origin), {
       shortId: asked.id,
       rules: apply === "always" ? [alwaysRule(open, asked, origin)] : [],
       limit: apply === "never" ? neverLimit : undefined,
-      signal,
+      signal: AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]),
       onPending: (card) => {
         if (keyboard === undefined) return;
         answering = answerHere({ io, lumina, open, keyboard, signal }, card);
-        answering.catch(() => undefined); // awaited below
+        // thrown below; a card that nobody can answer any more must not wait for its deadline
+        answering.catch(() => failed.abort());
       },
     });
     return { verdict, edited: await answering };
