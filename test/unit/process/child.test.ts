@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { killProcess, startChild, startDetached } from "../../../src/process/child.ts";
 import { identifyProcess, identifySelf, isRunning } from "../../../src/process/process-identity.ts";
+import { eventually } from "../../support/eventually.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 
 describe("a child", () => {
@@ -41,7 +42,8 @@ describe("a child", () => {
   it("gets no variable but those it was given", async () => {
     const child = await startChild("/usr/bin/env", [], { env: { ONLY: "this" } });
     await child.exited;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // what was printed may arrive after the end
+    await eventually("its output", () => child.stdoutTail() !== "");
     expect(child.stdoutTail()).toBe("ONLY=this\n");
   });
 

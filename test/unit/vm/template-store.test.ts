@@ -12,6 +12,7 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { TemplateStore } from "../../../src/vm/template-store.ts";
+import { eventually } from "../../support/eventually.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 
 const key = "ab".repeat(32);
@@ -126,10 +127,7 @@ describe("a template", () => {
     using bench = createStore();
     await publish(bench);
     bench.store.audit(key);
-    const deadline = performance.now() + 8_000;
-    while (!existsSync(bench.file("audit")) && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually("the audit's verdict", () => existsSync(bench.file("audit")), 8_000);
     expect(readFileSync(bench.file("audit"), "utf8")).toBe(
       `${readManifest(bench.file).ramSha256}  ram\n`,
     );
