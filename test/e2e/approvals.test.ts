@@ -79,6 +79,7 @@ describe("a card", () => {
     expect(answers.map(({ exitCode }) => exitCode).sort()).toEqual([0, 125]);
     const late = answers.find(({ exitCode }) => exitCode === 125);
     expect(late?.stderr).toContain(`approval ${id} is rejected by command line`);
+    await terminal.sees("exit code 11");
   });
 
   it("of a run without a terminal is drawn where somebody watches", async () => {
@@ -120,6 +121,8 @@ describe("a card", () => {
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 125 });
     expect(stderr).toContain("no terminal to answer on");
     expect(await pendingId()).toBe(id);
+    await home.run(["approvals", "reject", id]);
+    await terminal.sees("exit code 11"); // its folders are not taken from under it
   });
 
   it("comes after a command that failed, and says so", async () => {
