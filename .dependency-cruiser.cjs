@@ -1,5 +1,5 @@
 /** The walls of the house (ARCHITECTURE.md). Layer n imports lower layers only; layer-2 rooms are strangers. */
-const rooms = ["vm", "wire", "image", "workspace", "approvals", "policy"];
+const rooms = ["vm", "wire", "image", "workspace", "approvals", "policy", "mcp"];
 const layer1 = ["process", "config", "metrics", "store", "audit"];
 const faces = ["cli", "tui"];
 const any = (names) => `^src/(${names.join("|")})/`;
@@ -17,6 +17,7 @@ const mayImport = {
   workspace: ["process"],
   approvals: [],
   policy: [],
+  mcp: ["process", "metrics"],
   runtime: [...layer1, ...rooms],
   bench: ["runtime", "process", "vm", "image", "store", "audit", "approvals", "policy"],
   cli: ["runtime", "tui", "config", "bench"],
