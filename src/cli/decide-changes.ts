@@ -11,7 +11,7 @@ import type { ApplyResult, ChangeSet, CliffVerdict } from "../runtime/values.ts"
 import { draftWriteBack, executeWriteBack, writeBackTool } from "../runtime/write-back.ts";
 import type { WriteBackOrigin } from "../runtime/write-back.ts";
 import { renderCard } from "../tui/card-lines.ts";
-import { openKeyboard } from "../tui/keys.ts";
+import type { Keyboard } from "../tui/keys.ts";
 import { answerHere } from "./answer-here.ts";
 import type { ApplyWord } from "./apply-word.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -42,7 +42,7 @@ export async function decideChanges(
   options: DecideOptions,
 ): Promise<Decision> {
   const { apply, quiet } = options;
-  const keyboard = apply === "ask" && !quiet && io.isInteractive ? openKeyboard() : undefined;
+  const keyboard = apply === "ask" && !quiet ? io.openKeyboard() : undefined;
   try {
     if (keyboard === undefined && !quiet) say(io, `\n${renderKept(io, set, options)}\n`);
     const asked = apply === "always" ? withoutFlagged(set) : set;
@@ -61,7 +61,7 @@ interface Question extends DecideOptions {
   readonly set: ChangeSet;
   /** the part of the set that is asked about */
   readonly asked: ChangeSet;
-  readonly keyboard: ReturnType<typeof openKeyboard>;
+  readonly keyboard: Keyboard | undefined;
 }
 
 async function overTheCliff(io: CliIo, lumina: LuminaGuard, question: Question): Promise<Decision> {

@@ -1,6 +1,8 @@
 /** What a command sees of the terminal: streams, their kind, and the settings that follow from it. */
 import type { Writable } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
+import { openKeyboard } from "../tui/keys.ts";
+import type { Keyboard } from "../tui/keys.ts";
 import { createStyle } from "../tui/style.ts";
 import type { Style } from "../tui/style.ts";
 import type { PagerSettings } from "../runtime/values.ts";
@@ -14,6 +16,8 @@ export interface CliIo {
   readonly columns: number;
   /** a person may be watching stderr */
   readonly isInteractive: boolean;
+  /** The keys of the controlling terminal, or `undefined` where no person can be asked. */
+  readonly openKeyboard: () => Keyboard | undefined;
   /** NO_COLOR is set, or the terminal is dumb: nothing is drawn over */
   readonly plain: boolean;
   /** the person's own */
@@ -39,6 +43,7 @@ export function createIo({ plain, pager }: IoSettings): CliIo {
     style: createStyle(stderr.isTTY && !plain),
     columns: Math.max(40, stderr.isTTY ? stderr.columns : 80),
     isInteractive: stderr.isTTY,
+    openKeyboard: () => (stderr.isTTY ? openKeyboard() : undefined),
     plain,
     pager,
     hurry: new AbortController(),

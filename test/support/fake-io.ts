@@ -1,6 +1,7 @@
 /** A terminal, or a pipe, that remembers what was written to it. */
 import { PassThrough } from "node:stream";
 import type { CliIo } from "../../src/cli/io.ts";
+import type { Keyboard } from "../../src/tui/keys.ts";
 import { createStyle } from "../../src/tui/style.ts";
 
 export interface FakeIo {
@@ -14,9 +15,15 @@ export interface FakeIoOptions {
    * @default false */
   readonly terminal?: boolean;
   readonly columns?: number;
+  /** of the person in front of it @default nobody */
+  readonly keyboard?: Keyboard;
 }
 
-export function createFakeIo({ terminal = false, columns = 80 }: FakeIoOptions = {}): FakeIo {
+export function createFakeIo({
+  terminal = false,
+  columns = 80,
+  keyboard,
+}: FakeIoOptions = {}): FakeIo {
   const texts = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr"): PassThrough => {
     const stream = new PassThrough();
@@ -30,6 +37,7 @@ export function createFakeIo({ terminal = false, columns = 80 }: FakeIoOptions =
     style: createStyle(false),
     columns,
     isInteractive: terminal,
+    openKeyboard: () => keyboard,
     plain: true,
     pager: undefined,
   } as unknown as CliIo;

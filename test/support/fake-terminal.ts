@@ -2,11 +2,10 @@
 import type { Answer } from "../../src/tui/answer.ts";
 import { askOnTerminal } from "../../src/tui/ask-on-terminal.ts";
 import type { AskOptions } from "../../src/tui/ask-on-terminal.ts";
-import type { Key } from "../../src/tui/key-decoder.ts";
-import type { Keyboard } from "../../src/tui/keys.ts";
 import type { Screen } from "../../src/tui/screen.ts";
 import { createStyle } from "../../src/tui/style.ts";
 import type { Card } from "../../src/runtime/values.ts";
+import { createFakeKeyboard } from "./fake-keyboard.ts";
 
 export interface FakeTerminalOptions extends Partial<
   Pick<AskOptions, "diffOf" | "pager" | "signal">
@@ -31,14 +30,6 @@ export interface Asked {
   readonly settled: number;
 }
 
-const names = new Set(["enter", "tab", "backspace", "escape", "up", "down", "end", "home"]);
-
-function toKey(key: string): Key {
-  return names.has(key) || key.startsWith("ctrl-") || key.startsWith("page-")
-    ? { name: key, text: "" }
-    : { name: key, text: key };
-}
-
 /** Types these keys at a card; when they are used up, the time runs out. */
 export async function typeAt(
   card: Card,
@@ -52,21 +43,13 @@ export async function typeAt(
     isColoured = false,
     waitsMs = 300_000,
   } = options;
-  const left = [...keys];
   const screens: string[] = [];
   let [written, shown, time, settled] = ["", "", 0, 0];
-  const keyboard: Keyboard = {
-    next: (timeoutMs) => {
-      const key = left.shift();
-      if (key === undefined) time += timeoutMs;
-      else screens.push(shown);
-      return Promise.resolve(key === undefined ? undefined : toKey(key));
-    },
-    settle: () => void (settled += 1),
-    isGone: () => false,
-    lend: () => () => undefined,
-    close: () => undefined,
-  };
+  const keyboard = createFakeKeyboard(keys, {
+    onKey: () => void screens.push(shown),
+    onSilence: (timeoutMs) => void (time += timeoutMs),
+    onSettle: () => void (settled += 1),
+  });
   const screen: Screen = {
     write: (text) => {
       written += text;

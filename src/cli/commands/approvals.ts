@@ -10,7 +10,6 @@ import { buildCard, diffCardBytesMax, readDiffCard } from "../../runtime/values.
 import type { Approval, Card } from "../../runtime/values.ts";
 import { createRunId, readWriteBack, writeBackTool } from "../../runtime/write-back.ts";
 import { renderCard } from "../../tui/card-lines.ts";
-import { openKeyboard } from "../../tui/keys.ts";
 import type { Keyboard } from "../../tui/keys.ts";
 import { createStyle } from "../../tui/style.ts";
 import { answerHere } from "../answer-here.ts";
@@ -219,7 +218,7 @@ function notPending({ shortId, state, envelope }: Approval): LuminaGuardError {
 
 /** The controlling terminal's. Raises APPROVAL_DENIED where no person is. */
 function keyboardOf(io: CliIo): Keyboard & Disposable {
-  const keyboard = io.isInteractive ? openKeyboard() : undefined;
+  const keyboard = io.openKeyboard();
   if (keyboard !== undefined) return { ...keyboard, [Symbol.dispose]: () => keyboard.close() };
   throw new LuminaGuardError("APPROVAL_DENIED", "there is no terminal to answer on", {
     hint: "run it in a terminal, with stderr on the screen",

@@ -5,7 +5,6 @@ import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import { addGrant, makeGrant, revokeGrant } from "../../runtime/grant-desk.ts";
 import { effectKinds } from "../../runtime/values.ts";
 import type { EffectKind, Grant } from "../../runtime/values.ts";
-import { openKeyboard } from "../../tui/keys.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
@@ -43,7 +42,7 @@ export async function grantAdd(io: CliIo, options: GrantAddOptions): Promise<num
     ...(on !== undefined && { resource: on }),
   };
   const grant = makeGrant(open, scope, { usesMax: uses, lifeMs: hours * 3_600_000 });
-  const keyboard = io.isInteractive ? openKeyboard() : undefined;
+  const keyboard = io.openKeyboard();
   if (keyboard === undefined) {
     throw new LuminaGuardError("APPROVAL_DENIED", "there is no terminal to answer on", {
       hint: "run it in a terminal, with stderr on the screen",
