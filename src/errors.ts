@@ -50,7 +50,8 @@ export const errorCodes = {
   MCP_TLS: "no trusted TLS connection to an MCP server",
   MCP_DNS: "the name of an MCP server is not found",
   MCP_UNAVAILABLE: "no endpoint of an MCP server can be reached",
-  MCP_OUTCOME_UNKNOWN: "an MCP call was sent, its answer was lost, and it may have been carried out",
+  MCP_OUTCOME_UNKNOWN:
+    "an MCP call was sent, its answer was lost, and it may have been carried out",
   FROZEN: "the machine was stopped by a person and waits to be resumed or removed",
   HOST_LIMIT: "the host has no room: disk full, path too long, folder not writable",
 } as const;

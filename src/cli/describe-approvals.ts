@@ -61,7 +61,7 @@ export function describeApprovals(program: Command, io: CliIo, done: Done): void
     .description("draw each card of any run as it comes")
     .option("--json", "tell of them, a JSON document a line, and answer none")
     .action((options: Record<string, unknown>) =>
-      done(load().then(({ approvalsWatch }) => approvalsWatch(io, options))),
+      done(import("./commands/watch.ts").then(({ approvalsWatch }) => approvalsWatch(io, options))),
     );
   describeGrants(approvals, io, done);
 }

@@ -1,6 +1,7 @@
 /** A task as one JSON document. */
 import { ByteCollector } from "../base/byte-collector.ts";
 import type { TaskFace, TaskResult } from "../runtime/run-task.ts";
+import type { PromptCount } from "../runtime/cliff-desk.ts";
 import type { Decision } from "./decide-changes.ts";
 import { printJson } from "./io.ts";
 import type { CliIo } from "./io.ts";
@@ -36,6 +37,7 @@ export function printTaskJson(
   io: CliIo,
   result: TaskResult,
   decision: Decision,
+  approvals: PromptCount,
   collected: Collected,
 ): void {
   const { spawn, changeSet } = result;
@@ -57,5 +59,6 @@ export function printTaskJson(
     refused: result.refused,
     applied: decision.applied,
     changeSet: decision.changeSet ?? null,
+    approvals,
   });
 }

@@ -46,6 +46,15 @@ export class CliffDesk {
     return { cliff, ledger, operands, policy, unknown };
   }
 
+  /** How often a person was asked in a run. Raises STORE_FAILED. */
+  async countPrompts(run: string): Promise<PromptCount> {
+    const { ledger } = await this.#parts.openLedger();
+    const answered = ledger
+      .list({ run, limit: Infinity })
+      .filter(({ verdict, decision }) => verdict.answer === "ask" && decision !== null);
+    return { asked: ledger.countPrompts(run), answered: answered.length };
+  }
+
   /**
    * Withdraws every card and every approval that has not begun; gives how many. Asks no policy, so that a
    * STOP does not fail over one that cannot be read.
@@ -58,6 +67,14 @@ export class CliffDesk {
     const engine = denyingEngine;
     return new Cliff({ ledger, engine, key, owner: ownerName(), timeoutMs: 0 }).cancel(reason);
   }
+}
+
+/** Cards of one run. */
+export interface PromptCount {
+  /** that a person could have answered; one that the person edited is still the same */
+  readonly asked: number;
+  /** that a person did answer */
+  readonly answered: number;
 }
 
 const denyingEngine: PolicyEngine = {

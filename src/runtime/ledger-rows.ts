@@ -52,8 +52,8 @@ export function toApprovalRow(approval: Approval): ApprovalRow {
     decision: decision && JSON.stringify(decision),
     stateAt: Date.parse(approval.stateAt),
     keptUntil: Date.parse(approval.keptUntil),
-    // one that nobody could be asked about ends where it begins
-    wasPrompt: verdict.answer === "ask" && state === "pending",
+    // one that nobody could be asked about ends where it begins; an edited one is the person's own
+    wasPrompt: verdict.answer === "ask" && state === "pending" && envelope.replaces === null,
   };
 }
 

@@ -100,6 +100,11 @@ export function readWriteBack({ tool, args }: ActionEnvelope): WriteBack {
   });
 }
 
+/** The folder that is written to, where it is about one; its own policy has a say. */
+export function rootOf(envelope: ActionEnvelope): string | undefined {
+  return envelope.tool === writeBackTool ? readWriteBack(envelope).root : undefined;
+}
+
 /** Writes what the approved envelope shows, once. Raises what `execute` and `apply` raise. */
 export function executeWriteBack(
   cliff: Cliff,

@@ -79,8 +79,10 @@ export class MemoryLedger implements Ledger {
 
   countPrompts(run: string): number {
     return this.list({ run, limit: Infinity }).filter(
-      ({ verdict, decision, state }) =>
-        verdict.answer === "ask" && (decision !== null || state !== "rejected"),
+      ({ envelope, verdict, decision, state }) =>
+        envelope.replaces === null &&
+        verdict.answer === "ask" &&
+        (decision !== null || state !== "rejected"),
     ).length;
   }
 

@@ -8,15 +8,16 @@ import type { OpenCliff } from "../../runtime/cliff-desk.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { buildCard, diffCardBytesMax, readDiffCard } from "../../runtime/values.ts";
 import type { Approval, Card } from "../../runtime/values.ts";
-import { createRunId, readWriteBack, writeBackTool } from "../../runtime/write-back.ts";
+import { createRunId, readWriteBack, rootOf, writeBackTool } from "../../runtime/write-back.ts";
 import { renderCard } from "../../tui/card-lines.ts";
-import type { Keyboard } from "../../tui/keys.ts";
 import { createStyle } from "../../tui/style.ts";
 import { answerHere } from "../answer-here.ts";
+import { toApprovalJson } from "../approval-json.ts";
 import { decideChanges } from "../decide-changes.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
+import { needKeyboard } from "../need-keyboard.ts";
 import { watchSignals } from "../signals.ts";
 
 interface JsonOption {
@@ -33,7 +34,7 @@ export async function approvalsLs(io: CliIo, { json }: JsonOption): Promise<numb
   const rest = ledger.list({ limit: rowsMax }).filter(({ state }) => state !== "pending");
   const shown = [...pending, ...rest];
   if (json === true) {
-    printJson(io, shown.map(toJson));
+    printJson(io, shown.map(toApprovalJson));
     return exitCodes.done;
   }
   if (shown.length === 0) say(io, "nothing was asked");
@@ -59,7 +60,7 @@ export async function approvalsShow(
   }
   await using lumina = await createLuminaGuard();
   const approval = find(await lumina.approvals.open(), id);
-  if (json === true) printJson(io, toJson(approval));
+  if (json === true) printJson(io, toApprovalJson(approval));
   else printCard(io, buildCard(approval, { readOnly: approval.state !== "pending" }), approval);
   return exitCodes.done;
 }
@@ -96,10 +97,10 @@ export async function approvalsApprove(
   const approval = find(await lumina.approvals.open(), id);
   if (approval.state !== "pending") throw notPending(approval);
   // a part that is chosen here is judged here: by the folder's policy too
-  const open = await lumina.approvals.open(rootOf(approval));
+  const open = await lumina.approvals.open(rootOf(approval.envelope));
   if (yes === true) await approveByScript(lumina, open, approval);
   else {
-    using keyboard = keyboardOf(io);
+    using keyboard = needKeyboard(io);
     await answerHere({ io, lumina, open, keyboard }, approval);
   }
   const { state } = find(open, approval.envelope.id);
@@ -166,38 +167,6 @@ function notReopened({ shortId }: Approval, why: string): LuminaGuardError {
   });
 }
 
-/** Draws each card of any run of this user as it comes; with `--json` only tells of them. */
-export async function approvalsWatch(io: CliIo, { json }: JsonOption): Promise<number> {
-  await using lumina = await createLuminaGuard();
-  const open = await lumina.approvals.open();
-  using signals = watchSignals(io);
-  const { signal } = signals;
-  const tells = json === true;
-  // between cards the terminal is left as it is, so that Ctrl-C ends this
-  if (!tells) keyboardOf(io).close();
-  const face = tells ? undefined : open.cliff.attach("watch");
-  if (!tells) say(io, io.style.dim("  waiting for cards; Ctrl-C ends this"));
-  try {
-    for await (const { kind, approval } of open.cliff.events(signal)) {
-      if (tells) io.stdout.write(`${JSON.stringify({ kind, approval: toJson(approval) })}\n`);
-      // by now it may have been answered elsewhere, or with one that was like it
-      else if (open.ledger.get(approval.envelope.id)?.state === "pending") {
-        using keyboard = keyboardOf(io);
-        const own = await lumina.approvals.open(rootOf(approval));
-        await answerHere({ io, lumina, open: own, keyboard, signal }, approval);
-      }
-    }
-  } finally {
-    face?.[Symbol.dispose]();
-  }
-  return signals.exitCode ?? exitCodes.done;
-}
-
-/** The folder that is written to, where it is about one. */
-function rootOf({ envelope }: Approval): string | undefined {
-  return envelope.tool === writeBackTool ? readWriteBack(envelope).root : undefined;
-}
-
 /** Raises APPROVAL_NOT_FOUND. */
 function find({ ledger }: OpenCliff, id: string): Approval {
   const approval = ledger.find(id);
@@ -214,21 +183,6 @@ function notPending({ shortId, state, envelope }: Approval): LuminaGuardError {
       ? `luminaguard approvals reopen ${shortId}  asks again`
       : `luminaguard approvals show ${shortId}  tells more`,
   });
-}
-
-/** The controlling terminal's. Raises APPROVAL_DENIED where no person is. */
-function keyboardOf(io: CliIo): Keyboard & Disposable {
-  const keyboard = io.openKeyboard();
-  if (keyboard !== undefined) return { ...keyboard, [Symbol.dispose]: () => keyboard.close() };
-  throw new LuminaGuardError("APPROVAL_DENIED", "there is no terminal to answer on", {
-    hint: "run it in a terminal, with stderr on the screen",
-  });
-}
-
-/** An approval as programs read it: what was asked, and where it stands. */
-function toJson(approval: Approval): object {
-  const { envelope, shortId, digest, state, stateAt, verdict, decision, outcome } = approval;
-  return { id: envelope.id, shortId, digest, state, stateAt, verdict, decision, outcome, envelope };
 }
 
 function renderRow(io: CliIo, approval: Approval): string {

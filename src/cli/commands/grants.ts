@@ -8,6 +8,7 @@ import type { EffectKind, Grant } from "../../runtime/values.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
+import { needKeyboard } from "../need-keyboard.ts";
 
 export async function grantLs(io: CliIo, { json }: { readonly json?: boolean }): Promise<number> {
   await using lumina = await createLuminaGuard();
@@ -42,26 +43,20 @@ export async function grantAdd(io: CliIo, options: GrantAddOptions): Promise<num
     ...(on !== undefined && { resource: on }),
   };
   const grant = makeGrant(open, scope, { usesMax: uses, lifeMs: hours * 3_600_000 });
-  const keyboard = io.openKeyboard();
-  if (keyboard === undefined) {
-    throw new LuminaGuardError("APPROVAL_DENIED", "there is no terminal to answer on", {
-      hint: "run it in a terminal, with stderr on the screen",
-    });
-  }
-  say(io, `${render(grant)}\n\n  [y] add this rule   any other key: no`);
-  try {
-    keyboard.settle();
-    const key = await keyboard.next(lumina.config.approvalTimeoutS * 1000);
-    if (key?.name !== "y") {
-      say(io, "  nothing was added");
-      return exitCodes.rejected;
-    }
-  } finally {
-    keyboard.close();
+  if (!(await isWanted(io, grant, lumina.config.approvalTimeoutS * 1000))) {
+    say(io, "  nothing was added");
+    return exitCodes.rejected;
   }
   await addGrant(open, grant);
   say(io, `  added ${grant.id}`);
   return exitCodes.done;
+}
+
+async function isWanted(io: CliIo, grant: Grant, timeoutMs: number): Promise<boolean> {
+  using keyboard = needKeyboard(io);
+  say(io, `${render(grant)}\n\n  [y] add this rule   any other key: no`);
+  keyboard.settle();
+  return (await keyboard.next(timeoutMs))?.name === "y";
 }
 
 export async function grantRm(io: CliIo, id: string): Promise<number> {

@@ -58,8 +58,11 @@ export async function run(
   }
   terminal.release();
   if (result.failure !== undefined) await sayFailure(io, lumina, result, argv, options);
-  const decision = await decide(io, lumina, result, apply, options, signals.signal);
-  if (collected !== undefined) printTaskJson(io, result, decision, collected);
+  const run = createRunId();
+  const decision = await decide(io, lumina, { run, result, apply, options }, signals.signal);
+  if (collected !== undefined) {
+    printTaskJson(io, result, decision, await lumina.approvals.countPrompts(run), collected);
+  }
   if (signals.exitCode !== undefined) return signals.exitCode;
   return result.exitCode === 0 ? decision.exitCode : result.exitCode;
 }
@@ -110,12 +113,18 @@ export function parseVariables(texts: readonly string[]): Readonly<Record<string
   return Object.fromEntries(pairs);
 }
 
+interface Finished {
+  /** id of the run */
+  readonly run: string;
+  readonly result: TaskResult;
+  readonly apply: ApplyWord;
+  readonly options: RunOptions;
+}
+
 async function decide(
   io: CliIo,
   lumina: LuminaGuard,
-  result: TaskResult,
-  apply: ApplyWord,
-  options: RunOptions,
+  { run, result, apply, options }: Finished,
   signal: AbortSignal,
 ): Promise<Decision> {
   if (result.changeSet === undefined) {
@@ -125,7 +134,7 @@ async function decide(
   const { decideChanges } = await import("../decide-changes.ts");
   const quiet = options.json === true;
   const { exitCode, timedOut, spawn } = result;
-  const origin = { run: createRunId(), machine: spawn.machine, exitCode, timedOut };
+  const origin = { run, machine: spawn.machine, exitCode, timedOut };
   return decideChanges(io, lumina, result.changeSet, { apply, origin, quiet, signal });
 }
 

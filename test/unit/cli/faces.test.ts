@@ -121,7 +121,7 @@ describe("a task as JSON", () => {
       makeChange("l", { kind: "deleted", before: { kind: "link", target: "a" }, after: null }),
     ]);
     const decision = { exitCode: 10, applied: [], changeSet: "7K2M" };
-    printTaskJson(io, { ...result, changeSet }, decision, collected);
+    printTaskJson(io, { ...result, changeSet }, decision, { asked: 2, answered: 1 }, collected);
     expect(JSON.parse(stdout())).toEqual({
       exitCode: 3,
       timedOut: false,
@@ -140,6 +140,7 @@ describe("a task as JSON", () => {
       refused: [],
       applied: [],
       changeSet: "7K2M",
+      approvals: { asked: 2, answered: 1 },
     });
   });
 
