@@ -19,6 +19,7 @@ interface PathRule {
 }
 
 const pathRules: readonly PathRule[] = [
+  { reason: "changes LuminaGuard's rules here", path: /(^|\/)\.luminaguard(\/|$)/ },
   {
     reason: "runs in your CI",
     path: /(^|\/)(\.(github|gitea|forgejo)\/(workflows|actions)\/|\.(circleci|buildkite|woodpecker|teamcity|semaphore|tekton|drone)\/|\.?(gitlab-ci|travis|drone|woodpecker|appveyor|cirrus|azure-pipelines|bitbucket-pipelines|buildspec|cloudbuild|codemagic|wercker|screwdriver|codeship-steps|codeship-services)([.-][^/]*)?\.ya?ml$|jenkinsfile[^/]*$|\.gitlab\/ci\/|ci\/[^/]*\.(ya?ml|sh)$|action\.ya?ml$)/,

@@ -17,13 +17,20 @@ interface Outcome {
   readonly kept: readonly string[];
 }
 
-/** A change of `a.txt` and a new hook that runs by itself, decided without anybody to ask. */
+/** A change of `a.txt` and a new hook that runs by itself. */
+const plainChange = {
+  host: { "a.txt": "a" },
+  guest: { "a.txt": "A", "package.json": '{"scripts":{}}' },
+};
+
+/** Changes, decided without anybody to ask. */
 async function decide(
   options: Partial<DecideOptions>,
   meanwhile: (root: string) => void = () => undefined,
+  { host, guest }: { readonly host: Tree; readonly guest: Tree } = plainChange,
 ): Promise<Outcome> {
-  using exchange = makeExchange({ "a.txt": "a" });
-  const { set } = await exchange.run({ "a.txt": "A", "package.json": '{"scripts":{}}' });
+  using exchange = makeExchange(host);
+  const { set } = await exchange.run(guest);
   if (set === undefined) throw new Error("there are changes");
   await using dry = await createDryLumina({ stateDir: exchange.stateDir });
   meanwhile(exchange.root);
@@ -60,6 +67,19 @@ describe("what becomes of changes", () => {
     expect(tree).toEqual({ "a.txt": "A" });
     expect(kept).toEqual([decision.changeSet]);
     expect(said).toContain("  applied   1 of 2\n");
+  });
+
+  it("with --apply always is never a rule of LuminaGuard's in the folder, and says why", async () => {
+    const path = ".luminaguard/policy.cedar";
+    const host = {
+      "a.txt": "a",
+      [path]: 'forbid (principal, action == Action::"spend", resource);',
+    };
+    const guest = { "a.txt": "A", [path]: "" };
+    const { decision, said, tree } = await decide({ apply: "always" }, undefined, { host, guest });
+    expect(decision).toMatchObject({ exitCode: 10, applied: ["a.txt"] });
+    expect(tree).toEqual({ ...host, "a.txt": "A" });
+    expect(said).toMatch(/policy\.cedar .*⚑ changes LuminaGuard's rules here\n/);
   });
 
   it("is nothing when the host changed a file meanwhile", async () => {

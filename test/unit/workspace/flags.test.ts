@@ -9,6 +9,9 @@ const flagsOf = (path: string, after: ChangeState = file): readonly string[] =>
 
 describe("a change is flagged", () => {
   test.each([
+    [".luminaguard/policy.cedar", "changes LuminaGuard's rules here"],
+    ["packages/a/.luminaguard/other", "changes LuminaGuard's rules here"],
+    [".luminaguard", "changes LuminaGuard's rules here"],
     [".github/workflows/x.yml", "runs in your CI"],
     [".gitlab-ci.yml", "runs in your CI"],
     ["Jenkinsfile", "runs in your CI"],
