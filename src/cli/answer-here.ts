@@ -91,8 +91,8 @@ async function findSet(
   { envelope }: Approval,
 ): Promise<ChangeSet | undefined> {
   if (envelope.tool !== writeBackTool) return undefined;
-  const { changeSet, changes } = readWriteBack(envelope);
-  return { ...(await lumina.changes.get(changeSet)), changes };
+  const { changeSet, ...shown } = readWriteBack(envelope);
+  return { ...(await lumina.changes.get(changeSet)), ...shown };
 }
 
 type Word = Pick<

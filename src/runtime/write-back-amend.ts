@@ -24,9 +24,9 @@ export async function amendWriteBack(
   { envelope }: Approval,
   choice: HunkChoice,
 ): Promise<ApplyResult> {
-  const { changeSet, root, changes } = readWriteBack(envelope);
+  const { changeSet, ...written } = readWriteBack(envelope);
   // what the card showed, whatever the set on disk says by now
-  const shown: ChangeSet = { ...(await desk.get(changeSet)), root, changes };
+  const shown: ChangeSet = { ...(await desk.get(changeSet)), ...written };
   const isWhole = Object.keys(choice.hunks).length === 0;
   const part = isWhole ? withPaths(shown, choice.paths) : await desk.narrow(shown, choice);
   const draft = draftWriteBack(part, originOf(envelope));

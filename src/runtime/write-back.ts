@@ -44,6 +44,7 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   );
   const args = {
     ...{ changeSet: id, root, command, changes },
+    removedFolders: foldersLeft(set),
     ...(exitCode !== null && { exitCode }),
     ...(timedOut && { timedOut }),
     ...(machine !== null && { machine }),
@@ -66,6 +67,18 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   };
 }
 
+/** The removed folders that one of these changes takes something out of. */
+function foldersLeft({ removedFolders, changes }: ChangeSet): readonly string[] {
+  const left = new Set<string>();
+  for (const { path, after } of changes) {
+    if (after !== null) continue;
+    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
+      left.add(path.slice(0, cut));
+    }
+  }
+  return removedFolders.filter((folder) => left.has(folder));
+}
+
 /** The run that an envelope was made for. */
 export function originOf({ run, args }: ActionEnvelope): WriteBackOrigin {
   const { exitCode, timedOut, machine } = args;
@@ -83,12 +96,15 @@ export interface WriteBack {
   /** the folder they go to */
   readonly root: string;
   readonly changes: readonly Change[];
+  /** folders that go once they are empty */
+  readonly removedFolders: readonly string[];
 }
 
 const argsSchema: v.GenericSchema<unknown, WriteBack> = v.object({
   changeSet: v.string(),
   root: v.string(),
   changes: changesSchema,
+  removedFolders: v.optional(v.array(v.string()), []),
 });
 
 /** The changes that an envelope shows. Raises ENVELOPE_INVALID when it is of another kind. */
@@ -112,7 +128,7 @@ export function executeWriteBack(
   approval: string,
 ): Promise<ApplyResult> {
   return cliff.execute(approval, (envelope) => {
-    const { changeSet, root, changes } = readWriteBack(envelope);
-    return desk.apply(changeSet, { kind: "approved", root, changes });
+    const { changeSet, ...shown } = readWriteBack(envelope);
+    return desk.apply(changeSet, { kind: "approved", ...shown });
   });
 }

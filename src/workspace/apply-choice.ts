@@ -12,13 +12,28 @@ export type ApplyChoice =
   /** exactly these, flagged or not */
   | { readonly kind: "paths"; readonly paths: readonly string[] }
   /** exactly these, as they were shown to a person; a set on disk that says otherwise is not believed */
-  | { readonly kind: "approved"; readonly root: string; readonly changes: readonly Change[] };
+  | ApprovedChanges;
+
+export interface ApprovedChanges extends Pick<ChangeSet, "root" | "changes" | "removedFolders"> {
+  readonly kind: "approved";
+}
 
 /** The chosen changes, in the order of the set. */
 export function chooseChanges(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
   const chosen = choose(set, choice);
   for (const { path } of chosen) {
     if (!isSafeGuestPath(path)) throw unsafe(path);
+  }
+  return chosen;
+}
+
+/** Folders that go once they are empty. */
+export function chooseFolders(set: ChangeSet, choice: ApplyChoice): readonly string[] {
+  const chosen = choice.kind === "approved" ? choice.removedFolders : set.removedFolders;
+  const kept = new Set(set.removedFolders);
+  for (const path of chosen) {
+    if (!isSafeGuestPath(path)) throw unsafe(path);
+    if (!kept.has(path)) throw notApproved(set, path);
   }
   return chosen;
 }
@@ -39,7 +54,7 @@ function choose(set: ChangeSet, choice: ApplyChoice): readonly Change[] {
 /** The changes as they were approved; the kept set must still hold each of them, for the same folder. */
 function chooseApproved(
   set: ChangeSet,
-  { root, changes: approved }: Extract<ApplyChoice, { kind: "approved" }>,
+  { root, changes: approved }: ApprovedChanges,
 ): readonly Change[] {
   if (set.root !== root) throw notApproved(set, root);
   const kept = new Map(set.changes.map((change) => [change.path, change]));

@@ -13,7 +13,7 @@ import { readJournal, writeJournal, type ApplyJournal } from "./apply-journal.ts
 import { planApply, type ApplyConflict, type ApplyPlan, type StagedFile } from "./apply-plan.ts";
 import { makeStep, MovedMeanwhileError, type ApplyProbe } from "./apply-steps.ts";
 import type { BlobFolder } from "./blob-folder.ts";
-import { chooseChanges, type ApplyChoice } from "./apply-choice.ts";
+import { chooseChanges, chooseFolders, type ApplyChoice } from "./apply-choice.ts";
 import type { ChangeSet } from "./change-set.ts";
 import type { ChangeStore } from "./change-store.ts";
 import { applyFolderPrefix } from "./guest-path.ts";
@@ -58,9 +58,11 @@ export async function applyChanges(id: string, options: ApplyOptions): Promise<A
 }
 
 async function applyLocked(set: ChangeSet, options: ApplyOptions): Promise<ApplyResult> {
-  const chosen = chooseChanges(set, options.choice ?? { kind: "unflagged" });
+  const { choice = { kind: "unflagged" }, signal } = options;
+  const chosen = chooseChanges(set, choice);
   if (chosen.length === 0) return { applied: [], remaining: set };
-  const plan = await planApply(set, chosen, options.signal);
+  const removedFolders = chooseFolders(set, choice);
+  const plan = await planApply({ ...set, removedFolders }, chosen, signal);
   if (plan.conflicts.length > 0) throw conflictError(set, plan.conflicts);
   const applied = chosen.map(({ path }) => path);
   await new Apply(set, plan, applied, options).run();

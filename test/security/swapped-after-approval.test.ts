@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { amendWriteBack } from "../../src/runtime/write-back-amend.ts";
+import { buildCard } from "../../src/runtime/values.ts";
 import type { Change } from "../../src/runtime/values.ts";
 import { ask, yes } from "../support/answers.ts";
 import { createCliHome } from "../support/cli.ts";
@@ -117,6 +118,34 @@ describe("a set of changes that is exchanged after its card was drawn", () => {
     await kept.open.cliff.decide(asked.card.envelope.id, yes(asked.card));
     await kept.write(asked);
     expect(kept.exchange.tree()).toEqual(guest);
+  });
+
+  it("takes no folder away that was not on the card", async () => {
+    const before = { "a.txt": "old\n", mine: null };
+    await using kept = await keepChanges(before, { "a.txt": "shown\n", mine: null });
+    const asked = await kept.ask();
+    const folder = join(kept.exchange.stateDir, "changes", kept.set.id);
+    rewriteSet(folder, () => ({ removedFolders: ["mine"] }));
+    await kept.open.cliff.decide(asked.card.envelope.id, yes(asked.card));
+    await kept.write(asked);
+    expect(kept.exchange.tree()).toEqual({ ...before, "a.txt": "shown\n" });
+  });
+
+  it("takes away the folders on the card with all else, or is not written", async () => {
+    for (const removedFolders of [["d"], []]) {
+      await using kept = await keepChanges(
+        { "a.txt": "old\n", "d/x": "x\n" },
+        { "a.txt": "shown\n" },
+      );
+      const asked = await kept.ask();
+      expect(buildCard(asked.card).remarks).toEqual(["D  d/  folder removed, once it is empty"]);
+      rewriteSet(join(kept.exchange.stateDir, "changes", kept.set.id), () => ({ removedFolders }));
+      await kept.open.cliff.decide(asked.card.envelope.id, yes(asked.card));
+      const isKept = removedFolders.length > 0;
+      await (isKept ? kept.write(asked) : expect(kept.write(asked)).rejects.toThrow());
+      const after = isKept ? { "a.txt": "shown\n" } : { "a.txt": "old\n", "d/x": "x\n" };
+      expect(kept.exchange.tree()).toEqual(after);
+    }
   });
 
   it("is not written when a person says yes to the card that still stands in the terminal", async () => {

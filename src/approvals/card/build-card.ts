@@ -8,7 +8,7 @@ import type { Card, CardChoice, FileSection, GrantOffer, GrantScopeKind } from "
 import { createFacts } from "./create-facts.ts";
 import { describeFile, findRenames } from "./describe-file.ts";
 import { describeEffect } from "./effects/describe-effect.ts";
-import { parseShownChanges } from "./file-change.ts";
+import { parseShownChanges, parseShownFolders } from "./file-change.ts";
 import { flagLookAlikes } from "./look-alikes.ts";
 import { showName } from "./shown-value.ts";
 
@@ -37,11 +37,12 @@ export interface GrantText {
 export function buildCard(subject: CardSubject, options: CardOptions = {}): Card {
   const { envelope, verdict, digest, shortId } = subject;
   const files = describeFiles(envelope);
+  const folders = files === undefined ? undefined : describeFolders(envelope);
   const words = envelope.effects.map(describeEffect);
   const facts = createFacts(files === undefined ? envelope : withoutContents(envelope), {
     hostFacts: words.flatMap(({ facts }) => facts),
-    // they have sections of their own
-    leftOut: files === undefined ? [] : ["changes"],
+    // they are shown as files and folders
+    leftOut: leaveOut(files, folders),
   });
   return {
     title: files === undefined ? showName(envelope.tool) : renderCount(files),
@@ -61,7 +62,7 @@ export function buildCard(subject: CardSubject, options: CardOptions = {}): Card
       reason: escapeText(verdict.reason),
     },
     onYes: words.map(({ onYes }) => onYes),
-    remarks: (options.remarks ?? []).map((line) => escapeText(line)),
+    remarks: [...(folders ?? []), ...(options.remarks ?? []).map((line) => escapeText(line))],
     elsewhere: (options.elsewhere ?? [`luminaguard approvals approve ${shortId}`]).map((line) =>
       escapeText(line),
     ),
@@ -79,6 +80,16 @@ function describeFiles({ effects, args }: ActionEnvelope): readonly FileSection[
   if (changes === undefined) return undefined;
   const renames = findRenames(changes);
   return changes.map((change, at) => describeFile(change, at, renames));
+}
+
+/** Undefined where the list is of another form. */
+function describeFolders({ args }: ActionEnvelope): readonly string[] | undefined {
+  const folders = parseShownFolders(args["removedFolders"]);
+  return folders?.map((path) => `D  ${showName(`${path}/`)}  folder removed, once it is empty`);
+}
+
+function leaveOut(files: object | undefined, folders: object | undefined): readonly string[] {
+  return [...(files ? ["changes"] : []), ...(folders ? ["removedFolders"] : [])];
 }
 
 /** Blobs that are the contents of changed files are shown as these files. */

@@ -57,3 +57,9 @@ export function parseShownChanges(
   const result = v.safeParse(changes, value);
   return result.success ? result.output : undefined;
 }
+
+/** Paths of removed folders, or undefined when the argument is something else. */
+export function parseShownFolders(value: JsonValue | undefined): readonly string[] | undefined {
+  const result = v.safeParse(v.array(v.string()), value);
+  return result.success ? result.output : undefined;
+}

@@ -79,7 +79,8 @@ describe("applying a change set", () => {
     using exchange = makeExchange({});
     const id = await idOf(exchange, { "a.txt": "A", "b.txt": "B" });
     const { root, changes } = await exchange.store.get(id);
-    const approved = { kind: "approved", root, changes: changes.slice(0, 1) } as const;
+    const shown = { root, removedFolders: [], changes: changes.slice(0, 1) };
+    const approved = { kind: "approved", ...shown } as const;
     const swapped = changes.map((change) => ({ ...change, after: changes[1]!.after }));
     await exchange.store.settle({ ...(await exchange.store.get(id)), changes: swapped });
     await expect(
@@ -93,6 +94,21 @@ describe("applying a change set", () => {
     ).rejects.toMatchObject({ code: "APPLY_FAILED" });
     await applyChanges(id, { ...optionsOf(exchange), choice: approved });
     expect(exchange.tree()).toEqual({ "a.txt": "A" });
+  });
+
+  test.each(["../outside", ".git", "/outside"])("never removes the folder %s", async (folder) => {
+    using exchange = makeExchange({ "a.txt": "a", ".git": null });
+    mkdirSync(join(exchange.base, "outside"));
+    const id = await idOf(exchange, { "a.txt": "A", ".git": null });
+    const set = { ...(await exchange.store.get(id)), removedFolders: [folder] };
+    await exchange.store.settle(set);
+    for (const choice of [all, { ...set, kind: "approved" }] as const) {
+      await expect(applyChanges(id, optionsOf(exchange, { choice }))).rejects.toMatchObject({
+        code: "APPLY_FAILED",
+      });
+    }
+    expect(exchange.tree()).toEqual({ "a.txt": "a", ".git": null });
+    expect(readdirSync(exchange.base)).toContain("outside");
   });
 
   test("takes exactly the paths that are named, flagged or not", async () => {

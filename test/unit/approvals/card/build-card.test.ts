@@ -149,6 +149,17 @@ describe("the card of a write-back", () => {
     expect(card.facts.map(({ name }) => name)).toEqual(["exitCode", "command"]);
   });
 
+  it("names the folders that go, and shows a list of another form as the argument it is", () => {
+    const { facts, remarks } = cardOf([makeChange("a")], { removedFolders: ["d", "\u202ee"] });
+    expect(remarks).toEqual([
+      "D  d/  folder removed, once it is empty",
+      'D  "\\u202ee/"  folder removed, once it is empty',
+    ]);
+    expect(facts).toEqual([]);
+    const other = cardOf([makeChange("a")], { removedFolders: [1] });
+    expect(other.facts).toMatchObject([{ name: "removedFolders" }]);
+  });
+
   it("shows changes of another form as the argument they are", () => {
     const card = cardOf([{ ...makeChange("a"), more: 1 } as Change]);
     expect(filesOf(card)).toEqual([]);
