@@ -4,6 +4,7 @@
  */
 import type { Cedar, DetailedError } from "./cedar.ts";
 import { LuminaGuardError } from "../errors.ts";
+import { findMisspeltHosts } from "./host-spelling.ts";
 import { parseRule, scopeOf } from "./rule.ts";
 import type { Rule } from "./rule.ts";
 import { placeOf, positionOfByte } from "./source-place.ts";
@@ -37,6 +38,7 @@ export function parsePolicyFile(cedar: Cedar, schema: string, file: PolicyFile):
   const wrong = [
     ...(file.origin === "shipped" ? [] : checkTypes(cedar, schema, file)),
     ...checkNames(file, rules),
+    ...checkHosts(cedar, file, rules),
     ...(file.origin === "repository" ? refusePermits(file, rules) : []),
   ];
   if (wrong.length > 0) throw policyInvalid(wrong);
@@ -78,6 +80,26 @@ function checkNames(file: PolicyFile, rules: readonly Rule[]): readonly PolicyPr
       ...problemAt(file, `there is another rule "${rule.name}" in the file`),
       place: placeOfLine(file, rule.line),
     }));
+}
+
+/** A rule about a host that no question ever names is a mistake, and in a forbid a dangerous one. */
+function checkHosts(
+  cedar: Cedar,
+  file: PolicyFile,
+  rules: readonly Rule[],
+): readonly PolicyProblem[] {
+  return rules
+    .filter(({ text }) => /host/i.test(text))
+    .flatMap((rule) =>
+      [...findMisspeltHosts(parseRule(cedar, rule.text))].map(([host, right]) => ({
+        ...problemAt(
+          file,
+          `"${rule.name}" never matches the host ${JSON.stringify(host)}`,
+          `write ${JSON.stringify(right)}: hosts are compared in lower case, without a dot at the end`,
+        ),
+        place: placeOfLine(file, rule.line),
+      })),
+    );
 }
 
 function refusePermits(file: PolicyFile, rules: readonly Rule[]): readonly PolicyProblem[] {

@@ -31,6 +31,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
+const secretUse = 'forbid (principal, action == Action::"secret-use", resource)';
 const examples = join(projectFolder, "examples/policy");
 
 describe("policy check", () => {
@@ -60,6 +61,32 @@ describe("policy check", () => {
     expect(await policy("check", path)).toMatchObject({ code: 1, out: "" });
     const twice = file("twice.cedar", `@id("a") forbid (principal, action, resource);`.repeat(2));
     expect((await policy("check", twice)).err).toContain('there is another rule "a" in the file');
+  });
+
+  it.each([
+    [`forbid (principal, action, resource in Host::"Evil.org");`, "Evil.org", "evil.org"],
+    [`forbid (principal, action, resource) when { resource == Host::"a.b." };`, "a.b.", "a.b"],
+    [`forbid (principal, action, resource is Host in Host::"B.c");`, "B.c", "b.c"],
+    [`${secretUse} when { context.host == "A.b" };`, "A.b", "a.b"],
+    [`${secretUse} when { ["x", "Y.z"].contains(context.host) };`, "Y.z", "y.z"],
+    [`${secretUse} when { context["host"] like "*.Ex.*" };`, ".Ex.", ".ex."],
+  ])(
+    "finds a rule that would never fire, for how it spells a host: %s",
+    async (text, host, right) => {
+      const { code, err } = await policy("check", file("hosts.cedar", `\n${text}`));
+      expect(code).toBe(1);
+      expect(err).toContain(`hosts.cedar:2:1: "1" never matches the host "${host}"`);
+      expect(err).toContain(`write "${right}"`);
+    },
+  );
+
+  it("takes hosts as they are compared, and capitals where no host is meant", async () => {
+    const rules = [
+      `forbid (principal, action, resource in Host::"evil.org");`,
+      `forbid (principal, action, resource == Payee::"Host Ltd.");`,
+      `${secretUse} when { context.host like "example.*" && context.run == "R1" };`,
+    ];
+    expect(await policy("check", file("fine.cedar", rules.join("\n")))).toMatchObject({ code: 0 });
   });
 
   it("judges a repository's file by a repository's rules", async () => {
