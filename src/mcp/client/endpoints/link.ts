@@ -1,0 +1,132 @@
+/**
+ * The connection to one endpoint: made when first needed, once for all who wait, and made again when
+ * it broke or the server forgot the session. Calls under way on an old one end in their own time.
+ */
+import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
+import { createMcpError } from "../delivery.ts";
+import type { Dialed, Dialer } from "../dialer.ts";
+
+export interface LinkOptions {
+  readonly dialer: Dialer;
+  readonly createClient: () => Client;
+  /** until connected, in ms */
+  readonly dialMs: number;
+  /** before the first call on a connection */
+  readonly onDialed: (client: Client) => Promise<void>;
+  readonly onChange: (why: string) => void;
+}
+
+interface Connection {
+  readonly dialed: Dialed;
+  calls: number;
+  isDropped: boolean;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #end = new AbortController();
+  #connection: Connection | undefined;
+  #dialing: Promise<Connection> | undefined;
+  #prior: PriorDiscovery | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.dialer.name;
+  }
+
+  /** the connection that stands, if one does */
+  get current(): Dialed | undefined {
+    return this.#connection?.dialed;
+  }
+
+  get isDialing(): boolean {
+    return this.#dialing !== undefined;
+  }
+
+  /** Runs a call on the connection, which is made first where there is none. */
+  async use<T>(call: (dialed: Dialed) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const connection = this.#connection ?? (await abortable(this.#connect(), signal));
+    connection.calls += 1;
+    try {
+      return await call(connection.dialed);
+    } catch (error) {
+      if (!connection.dialed.isSessionLost(error)) throw error;
+      this.#drop(connection, "the server forgot the session");
+      const message = `${this.name}: the server forgot the session`;
+      const facts = { delivery: "never", status: 404, endpoint: this.name, cause: error } as const;
+      throw createMcpError("MCP_TRANSIENT", message, facts);
+    } finally {
+      connection.calls -= 1;
+      if (connection.isDropped && connection.calls === 0) void connection.dialed.client.close();
+    }
+  }
+
+  /** Forgets what was learnt of the server's era, and connects anew for the next call. */
+  forgetEra(): void {
+    this.#prior = undefined;
+    if (this.#connection !== undefined) this.#drop(this.#connection, "the server's era changed");
+  }
+
+  async close(): Promise<void> {
+    this.#end.abort(new Error("the client was closed"));
+    await this.#dialing?.catch(() => undefined);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.dialed.close();
+    await this.#options.dialer.close();
+  }
+
+  #connect(): Promise<Connection> {
+    this.#dialing ??= this.#dial().finally(() => (this.#dialing = undefined));
+    return this.#dialing;
+  }
+
+  async #dial(): Promise<Connection> {
+    const { dialer, createClient, dialMs, onDialed, onChange } = this.#options;
+    this.#end.signal.throwIfAborted();
+    const dialed = await dialer.dial({
+      createClient,
+      prior: this.#prior,
+      timeoutMs: dialMs,
+      signal: this.#end.signal,
+    });
+    if (this.#end.signal.aborted) {
+      await dialed.close();
+      this.#end.signal.throwIfAborted();
+    }
+    await onDialed(dialed.client);
+    const connection = { dialed, calls: 0, isDropped: false };
+    this.#prior = dialed.prior;
+    this.#connection = connection;
+    const onClose = dialed.client.onclose;
+    dialed.client.onclose = () => {
+      onClose?.();
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      onChange("the connection closed");
+    };
+    onChange("connected");
+    return connection;
+  }
+
+  #drop(connection: Connection, why: string): void {
+    connection.isDropped = true;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#options.onChange(why);
+  }
+}
+
+/** The work goes on for the others who wait for it. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -1,0 +1,344 @@
+/**
+ * A client of one MCP server that survives: connections that break, sessions that are forgotten,
+ * endpoints that go away. Its face is the SDK's client's, so that a program changes one import.
+ */
+import { Client, InMemoryResponseCacheStore } from "@modelcontextprotocol/client";
+import type {
+  CacheableRequestOptions,
+  CallToolRequestOptions,
+  CallToolResult,
+  ClientOptions,
+  Implementation,
+  ListToolsResult,
+  RequestOptions,
+  ServerCapabilities,
+} from "@modelcontextprotocol/client";
+import { hostClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
+import { LuminaGuardError } from "../../errors.ts";
+import type { Call, CallObserver } from "./calls.ts";
+import type { ConnectionSnapshot, StateChange } from "./connection-state.ts";
+import { createMcpError } from "./delivery.ts";
+import { Engine } from "./engine.ts";
+import { HumanClock } from "./human-clock.ts";
+import { planConnection } from "./plan.ts";
+import type { McpServer } from "./plan.ts";
+import { StandingWishes } from "./standing-wishes.ts";
+import type { LogLevel } from "./standing-wishes.ts";
+import type { Subscription } from "./subscription.ts";
+import { openSubscription } from "./subscription.ts";
+
+export interface ManagedClientOptions extends ClientOptions {
+  readonly observer?: CallObserver;
+  /** @default the host's */
+  readonly clock?: Clock;
+  /** @default Math.random */
+  readonly random?: () => number;
+}
+
+/** The caller's word for it that carrying a call out twice does no harm. */
+export interface Twice {
+  readonly idempotent?: boolean;
+}
+
+/** a tool that says it failed: given back like any result, or raised as MCP_TOOL_ERROR */
+export interface ToolErrors {
+  readonly toolErrors?: "return" | "throw";
+}
+
+export class ManagedClient {
+  readonly #info: Implementation;
+  readonly #options: ManagedClientOptions;
+  readonly #human = new HumanClock();
+  readonly #wishes = new StandingWishes(this.#human);
+  readonly #cache = new InMemoryResponseCacheStore();
+  readonly #subscriptions = new Set<Subscription>();
+  #engine: Engine | undefined;
+
+  constructor(info: Implementation, options: ManagedClientOptions = {}) {
+    this.#info = info;
+    this.#options = options;
+  }
+
+  /**
+   * Reaches the server once, so that what is wrong shows now. Later failures are mended as they come.
+   * Raises what the first call would: MCP_UNAVAILABLE, MCP_AUTH_REQUIRED, MCP_TLS, …
+   */
+  async connect(server: McpServer, options?: RequestOptions): Promise<void> {
+    if (this.#engine !== undefined) {
+      throw new LuminaGuardError("USAGE", "the client is connected already", {
+        hint: "close it first, or make another client",
+      });
+    }
+    this.#engine = new Engine(planConnection(server, this.#human), {
+      ...this.#options,
+      human: this.#human,
+      wishes: this.#wishes,
+      createClient: () => this.#createClient(),
+    });
+    try {
+      await this.#run({
+        method: "connect",
+        isIdempotent: true,
+        options,
+        invoke: () => Promise.resolve(),
+      });
+      this.#engine.startHealthCheck();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Ends sessions, connections and child processes. Calls under way end with MCP_TRANSIENT or unknown. */
+  async close(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    this.#engine = undefined;
+    for (const subscription of [...this.#subscriptions]) await subscription.close();
+    await engine.close();
+  }
+
+  /** All tools, or one page of them where a cursor is given. */
+  async listTools(
+    params?: Parameters<Client["listTools"]>[0],
+    options?: CacheableRequestOptions,
+  ): Promise<ListToolsResult> {
+    const result = await this.#read("tools/list", options, (client, each) =>
+      client.listTools(params, each),
+    );
+    if (params?.cursor === undefined) this.#engine?.notes.learn(result.tools);
+    return result;
+  }
+
+  /**
+   * Calls a tool. A call that was sent and lost is sent again only where `idempotent` says that twice
+   * is once, or the tool says so and the server's options trust it; else it ends in
+   * MCP_OUTCOME_UNKNOWN.
+   */
+  async callTool(
+    params: Parameters<Client["callTool"]>[0],
+    options: CallToolRequestOptions & Twice & ToolErrors = {},
+  ): Promise<CallToolResult> {
+    const { idempotent, toolErrors, ...rest } = options;
+    const result = await this.#run({
+      method: "tools/call",
+      name: params.name,
+      isIdempotent: idempotent ?? this.#engine?.notes.isIdempotent(params.name) ?? false,
+      options: rest,
+      invoke: (client, each) => client.callTool(params, { ...rest, ...each }),
+    });
+    if (result.isError === true && toolErrors === "throw") throw toToolError(params.name, result);
+    return result;
+  }
+
+  listPrompts(
+    params?: Parameters<Client["listPrompts"]>[0],
+    options?: CacheableRequestOptions,
+  ): ReturnType<Client["listPrompts"]> {
+    return this.#read("prompts/list", options, (client, each) => client.listPrompts(params, each));
+  }
+
+  getPrompt(
+    params: Parameters<Client["getPrompt"]>[0],
+    options?: RequestOptions,
+  ): ReturnType<Client["getPrompt"]> {
+    const get = (client: Client, each: RequestOptions) => client.getPrompt(params, each);
+    return this.#read("prompts/get", options, get, params.name);
+  }
+
+  listResources(
+    params?: Parameters<Client["listResources"]>[0],
+    options?: CacheableRequestOptions,
+  ): ReturnType<Client["listResources"]> {
+    return this.#read("resources/list", options, (client, each) =>
+      client.listResources(params, each),
+    );
+  }
+
+  listResourceTemplates(
+    params?: Parameters<Client["listResourceTemplates"]>[0],
+    options?: CacheableRequestOptions,
+  ): ReturnType<Client["listResourceTemplates"]> {
+    return this.#read("resources/templates/list", options, (client, each) =>
+      client.listResourceTemplates(params, each),
+    );
+  }
+
+  readResource(
+    params: Parameters<Client["readResource"]>[0],
+    options?: CacheableRequestOptions,
+  ): ReturnType<Client["readResource"]> {
+    const read = (client: Client, each: RequestOptions) => client.readResource(params, each);
+    return this.#read("resources/read", options, read, params.uri);
+  }
+
+  complete(
+    params: Parameters<Client["complete"]>[0],
+    options?: RequestOptions,
+  ): ReturnType<Client["complete"]> {
+    return this.#read("completion/complete", options, (client, each) =>
+      client.complete(params, each),
+    );
+  }
+
+  /** Asks the server whether it is there, as its era has it: `ping` or `server/discover`. */
+  async ping(options?: RequestOptions): Promise<void> {
+    await this.#read("ping", options, (client, each) =>
+      client.getProtocolEra() === "modern" ? client.discover(each) : client.ping(each),
+    );
+  }
+
+  /** Changes of one resource, in the eras before 2026-07-28; wished for again after a reconnect. */
+  async subscribeResource(
+    params: Parameters<Client["subscribeResource"]>[0],
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#read("resources/subscribe", options, (client, each) =>
+      client.subscribeResource(params, each),
+    );
+    this.#wishes.subscribe(params.uri);
+  }
+
+  async unsubscribeResource(
+    params: Parameters<Client["unsubscribeResource"]>[0],
+    options?: RequestOptions,
+  ): Promise<void> {
+    this.#wishes.unsubscribe(params.uri);
+    await this.#read("resources/unsubscribe", options, (client, each) =>
+      client.unsubscribeResource(params, each),
+    );
+  }
+
+  /** Changes of lists and resources, since 2026-07-28; listened for again when the stream ends. */
+  async listen(
+    filter: Parameters<Client["listen"]>[0],
+    options?: RequestOptions,
+  ): Promise<Subscription> {
+    const { retry } = this.#need().plan;
+    const subscription = await openSubscription({
+      retry,
+      clock: this.#options.clock ?? hostClock,
+      random: this.#options.random ?? Math.random,
+      listen: () =>
+        this.#read("subscriptions/listen", options, (client, each) => client.listen(filter, each)),
+      onClose: (each) => void this.#subscriptions.delete(each),
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async setLoggingLevel(level: LogLevel, options?: RequestOptions): Promise<void> {
+    await this.#read("logging/setLevel", options, (client, each) =>
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- servers before 2026-07-28 have it
+      client.setLoggingLevel(level, each),
+    );
+    this.#wishes.logLevel = level;
+  }
+
+  /** Any request; sent again after a loss only where `idempotent` says so. */
+  request(
+    request: Parameters<Client["request"]>[0],
+    options: RequestOptions & Twice = {},
+  ): Promise<unknown> {
+    const { idempotent, ...rest } = options;
+    return this.#run({
+      method: request.method,
+      isIdempotent: idempotent ?? false,
+      options: rest,
+      invoke: (client, each) => client.request(request as never, each),
+    });
+  }
+
+  /** As the SDK's; time spent in a handler is not counted as the server's. */
+  readonly setRequestHandler: Client["setRequestHandler"] = (...args: unknown[]): void => {
+    this.#wishes.setRequestHandler(args, this.#clients());
+  };
+
+  /** As the SDK's. */
+  readonly setNotificationHandler: Client["setNotificationHandler"] = (
+    ...args: unknown[]
+  ): void => {
+    this.#wishes.setNotificationHandler(args, this.#clients());
+  };
+
+  getServerCapabilities(): ServerCapabilities | undefined {
+    return this.#current()?.getServerCapabilities();
+  }
+
+  getServerVersion(): Implementation | undefined {
+    return this.#current()?.getServerVersion();
+  }
+
+  getInstructions(): string | undefined {
+    return this.#current()?.getInstructions();
+  }
+
+  getNegotiatedProtocolVersion(): string | undefined {
+    return this.#current()?.getNegotiatedProtocolVersion();
+  }
+
+  getProtocolEra(): ReturnType<Client["getProtocolEra"]> {
+    return this.#current()?.getProtocolEra();
+  }
+
+  /** How the client stands with its server, endpoint by endpoint. */
+  snapshot(): ConnectionSnapshot {
+    return this.#engine?.state.snapshot() ?? { state: "closed", endpoints: [], history: [] };
+  }
+
+  /** Tells of each change of state; gives what ends it. */
+  onStateChange(listener: (change: StateChange) => void): () => void {
+    return this.#need().state.listen(listener);
+  }
+
+  #read<T>(
+    method: string,
+    options: RequestOptions | undefined,
+    invoke: (client: Client, options: RequestOptions) => Promise<T>,
+    name?: string,
+  ): Promise<T> {
+    return this.#run({ method, name, isIdempotent: true, options, invoke });
+  }
+
+  async #run<T>(call: Call<T>): Promise<T> {
+    return this.#need().run(call);
+  }
+
+  #need(): Engine {
+    if (this.#engine !== undefined) return this.#engine;
+    throw createMcpError("MCP_UNAVAILABLE", "the client is not connected", {
+      delivery: "never",
+      hint: "call connect first",
+    });
+  }
+
+  #current(): Client | undefined {
+    return this.#clients()[0];
+  }
+
+  #clients(): Client[] {
+    return this.#engine?.clients() ?? [];
+  }
+
+  #createClient(): Client {
+    const { observer: _observer, clock: _clock, random: _random, ...options } = this.#options;
+    const client = new Client(this.#info, {
+      versionNegotiation: { mode: "auto" },
+      responseCacheStore: this.#cache,
+      ...options,
+    });
+    this.#wishes.prepare(client);
+    return client;
+  }
+}
+
+function toToolError(name: string, result: CallToolResult): LuminaGuardError {
+  const text = result.content
+    .flatMap((each) => (each.type === "text" ? [each.text] : []))
+    .join("\n");
+  return createMcpError("MCP_TOOL_ERROR", `the tool ${name} failed`, {
+    delivery: "answered",
+    cause: new Error(text),
+  });
+}
