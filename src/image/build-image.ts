@@ -16,7 +16,7 @@ import type { GuestBinary } from "./guest-binary.ts";
 import type { HostTools } from "./host-tools.ts";
 import { encodeInitramfs } from "./initramfs.ts";
 import { readBusybox, readLicences } from "./base-packages.ts";
-import { neededModules, orderModules } from "./kernel-modules.ts";
+import { listModules } from "./kernel-modules.ts";
 import { readKernelPackage } from "./kernel-package.ts";
 import { createLicenceCollector, writeLicences } from "./licences.ts";
 import type { LicenceCollector } from "./licences.ts";
@@ -136,10 +136,10 @@ async function buildBoot(
 ): Promise<string> {
   const kernel = await readKernelPackage(tools, debPaths.kernel, licences);
   const busybox = await readBusybox(tools, debPaths.busybox, licences);
-  const modules = await orderModules(neededModules, kernel.modules, kernel.builtin);
+  const moduleLists = await listModules(kernel.modules, kernel.builtin);
   const initramfs = encodeInitramfs({
     guest: guest.content,
-    modules,
+    moduleLists,
     busybox,
     applets: findApplets(busybox),
   });

@@ -1,6 +1,6 @@
 /**
  * Puts the first root file system together: the guest agent as `/init`, the kernel modules it is
- * to load with their order in `/etc/luminaguard/modules`, the base tree at `/base`, and empty
+ * to load with their order in lists in `/etc/luminaguard`, the base tree at `/base`, and empty
  * folders to mount on. Not compressed: unpacking is slow where the processor is emulated.
  */
 import { createBaseTree } from "./base-tree.ts";
@@ -10,8 +10,8 @@ import type { LoadableModule } from "./kernel-modules.ts";
 
 interface InitramfsParts {
   readonly guest: Uint8Array;
-  /** in the order they are loaded */
-  readonly modules: readonly LoadableModule[];
+  /** by the list that names them, in the order they are loaded */
+  readonly moduleLists: ReadonlyMap<string, readonly LoadableModule[]>;
   readonly busybox: Uint8Array;
   readonly applets: readonly string[];
 }
@@ -20,7 +20,8 @@ interface InitramfsParts {
 const mountPoints = ["dev", "layer", "newroot", "proc", "run", "sys"];
 
 export function encodeInitramfs(parts: InitramfsParts): Buffer {
-  const modulesList = parts.modules.map((module) => `/${module.path}\n`).join("");
+  const listed = [...parts.moduleLists.values()].flat();
+  const modules = [...new Map(listed.map((module) => [module.path, module])).values()];
   const entries: CpioEntry[] = [
     ...mountPoints.map((path): CpioEntry => ({ kind: "directory", path })),
     { kind: "directory", path: "tmp", mode: 0o1777 },
@@ -30,9 +31,13 @@ export function encodeInitramfs(parts: InitramfsParts): Buffer {
     { kind: "file", path: "init", mode: 0o755, content: parts.guest },
     { kind: "directory", path: "etc" },
     { kind: "directory", path: "etc/luminaguard" },
-    { kind: "file", path: "etc/luminaguard/modules", content: Buffer.from(modulesList) },
-    ...foldersOf(parts.modules.map((module) => module.path)),
-    ...parts.modules.map((module): CpioEntry => ({
+    ...[...parts.moduleLists].map(([list, named]): CpioEntry => ({
+      kind: "file",
+      path: `etc/luminaguard/${list}`,
+      content: Buffer.from(named.map(({ path }) => `/${path}\n`).join("")),
+    })),
+    ...foldersOf(modules.map((module) => module.path)),
+    ...modules.map((module): CpioEntry => ({
       kind: "file",
       path: module.path,
       content: module.content,

@@ -6,18 +6,20 @@
 import { LuminaGuardError } from "../errors.ts";
 import { moduleName, parseDepends } from "./elf-modinfo.ts";
 
-/** The wire, disks, entropy, the read-only layer, and vsock for backends that have it. */
-export const neededModules: readonly string[] = [
-  "virtio_mmio",
-  "virtio_pci",
-  "virtio_console",
-  "virtio_blk",
-  "virtio_rng",
-  "squashfs",
-  "overlay",
-  "vsock",
-  "vmw_vsock_virtio_transport",
-];
+/** what every machine loads: the wire on each kind of bus, and its root */
+const always = "modules";
+
+/**
+ * Modules by the list that names them. A list behind the first is for machines that have a virtio
+ * device of that number (virtio 1.2, chapter 5): most have none of them, and loading is slow where
+ * the processor is emulated.
+ */
+export const neededModules: Readonly<Record<string, readonly string[]>> = {
+  [always]: ["virtio_mmio", "virtio_pci", "virtio_console", "overlay"],
+  "modules-0x0002": ["virtio_blk", "squashfs"],
+  "modules-0x0004": ["virtio_rng"],
+  "modules-0x0013": ["vsock", "vmw_vsock_virtio_transport"],
+};
 
 /** The modules of one kernel package, by name. */
 export interface ModuleSource {
@@ -47,6 +49,20 @@ export function moduleNameOfPath(path: string): string | undefined {
 export function parseBuiltin(text: string): Set<string> {
   const names = text.split("\n").map((line) => /([^/]+)\.ko$/.exec(line.trim())?.[1]);
   return new Set(names.filter((name) => name !== undefined).map(moduleName));
+}
+
+/** Each list in the order it is loaded; the later ones without what the first one has loaded. */
+export async function listModules(
+  modules: ReadonlyMap<string, ModuleSource>,
+  builtin: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, readonly LoadableModule[]>> {
+  const first = await orderModules(neededModules[always] ?? [], modules, builtin);
+  const loaded = new Set([...builtin, ...first.map(({ name }) => name)]);
+  const lists = new Map([[always, first]]);
+  for (const [list, wanted] of Object.entries(neededModules)) {
+    if (list !== always) lists.set(list, await orderModules(wanted, modules, loaded));
+  }
+  return lists;
 }
 
 /**

@@ -10,9 +10,8 @@ import (
 
 // The layout of the initramfs, fixed by the image builder.
 const (
-	moduleList = "/etc/luminaguard/modules"
-	baseTree   = "/base"
-	layerDisk  = "/dev/vda"
+	baseTree  = "/base"
+	layerDisk = "/dev/vda"
 )
 
 // Up boots the machine. An error leaves nothing to work in.
@@ -26,7 +25,7 @@ func Up() (Parameters, error) {
 		return Parameters{}, err
 	}
 	parameters := parseParameters(string(cmdline))
-	if err := loadModules(moduleList); err != nil {
+	if err := loadModules(); err != nil {
 		return parameters, err
 	}
 	if err := enterRoot(parameters.RootPercent); err != nil {

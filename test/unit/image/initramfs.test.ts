@@ -1,20 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { findApplets } from "../../../src/image/busybox-applets.ts";
 import { encodeInitramfs } from "../../../src/image/initramfs.ts";
+import type { LoadableModule } from "../../../src/image/kernel-modules.ts";
 import { readCpio } from "./read-cpio.ts";
+
+function makeModule(name: string): LoadableModule {
+  return { name, path: `lib/modules/6.1/kernel/drivers/${name}.ko`, content: Buffer.from(name) };
+}
 
 const parts = {
   guest: Buffer.from("guest"),
   busybox: Buffer.from("busybox"),
   applets: ["[", "busybox", "sh"],
-  modules: [
-    {
-      name: "virtio_ring",
-      path: "lib/modules/6.1/kernel/drivers/virtio_ring.ko",
-      content: Buffer.from("1"),
-    },
-    { name: "virtio", path: "lib/modules/6.1/kernel/drivers/virtio.ko", content: Buffer.from("2") },
-  ],
+  moduleLists: new Map([
+    ["modules", [makeModule("virtio_ring"), makeModule("virtio")]],
+    ["modules-0x0002", [makeModule("crc32c"), makeModule("virtio_blk")]],
+    ["modules-0x0004", [makeModule("crc32c")]],
+  ]),
 };
 const records = new Map(readCpio(encodeInitramfs(parts)).map((record) => [record.path, record]));
 const text = (path: string): string | undefined => records.get(path)?.content.toString();
@@ -26,7 +28,18 @@ describe("the initramfs", () => {
     expect(text("etc/luminaguard/modules")).toBe(
       "/lib/modules/6.1/kernel/drivers/virtio_ring.ko\n/lib/modules/6.1/kernel/drivers/virtio.ko\n",
     );
-    expect(text("lib/modules/6.1/kernel/drivers/virtio.ko")).toBe("2");
+    expect(text("lib/modules/6.1/kernel/drivers/virtio.ko")).toBe("virtio");
+  });
+
+  test("has a module once that two lists name", () => {
+    expect(text("etc/luminaguard/modules-0x0002")).toBe(
+      "/lib/modules/6.1/kernel/drivers/crc32c.ko\n/lib/modules/6.1/kernel/drivers/virtio_blk.ko\n",
+    );
+    expect(text("etc/luminaguard/modules-0x0004")).toBe(
+      "/lib/modules/6.1/kernel/drivers/crc32c.ko\n",
+    );
+    const paths = readCpio(encodeInitramfs(parts)).map(({ path }) => path);
+    expect(paths.filter((path) => path.endsWith("/crc32c.ko"))).toHaveLength(1);
   });
 
   test("has the devices that the kernel opens before /dev is there", () => {

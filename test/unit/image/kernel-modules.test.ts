@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseDepends, parseModinfo } from "../../../src/image/elf-modinfo.ts";
-import { moduleNameOfPath, orderModules, parseBuiltin } from "../../../src/image/kernel-modules.ts";
+import {
+  listModules,
+  moduleNameOfPath,
+  neededModules,
+  orderModules,
+  parseBuiltin,
+} from "../../../src/image/kernel-modules.ts";
 import type { ModuleSource } from "../../../src/image/kernel-modules.ts";
 import { makeModule } from "./make-module.ts";
 
@@ -72,6 +78,24 @@ describe("orderModules", () => {
     const sources = new Map([["squashfs", { path, read: () => Promise.resolve(content) }]]);
     const [module] = await orderModules(["squashfs"], sources, new Set());
     expect(module?.path).toBe("lib/modules/6.12/kernel/fs/squashfs/squashfs.ko");
+  });
+});
+
+describe("listModules", () => {
+  test("leaves out of a device's list what every machine loads", async () => {
+    const names = Object.values(neededModules).flat();
+    const alone = Object.fromEntries(names.map((name) => [name, ["virtio"]]));
+    const lists = await listModules(makeSources({ ...alone, virtio: [] }), new Set());
+    const namesOf = (list: string): unknown => lists.get(list)?.map(({ name }) => name);
+    expect(namesOf("modules")).toEqual([
+      "virtio",
+      "virtio_mmio",
+      "virtio_pci",
+      "virtio_console",
+      "overlay",
+    ]);
+    expect(namesOf("modules-0x0002")).toEqual(["virtio_blk", "squashfs"]);
+    expect(lists.size).toBe(4);
   });
 });
 
