@@ -77,14 +77,16 @@ export class BareMachine implements AsyncDisposable {
       incoming,
     });
     const startedAt = performance.now();
-    const child = await startChild(start.binary, args, { channels: 2 });
+    const child = await startChild(start.binary, args, { channels: 4 });
     const recorded = record(child.pid, folder);
-    const [, channel] = child.channels;
-    if (channel === undefined) throw new Error("two channels were asked for");
+    const [, channel, , stateChannel] = child.channels;
+    if (channel === undefined || stateChannel === undefined) {
+      throw new Error("four channels were asked for");
+    }
     const control = new QmpClient(channel);
     try {
-      await control.ready(10_000);
-      if (state !== undefined) await thaw(control, `${folder.path}/state.sock`, state);
+      const thawing = state === undefined ? undefined : thaw(control, stateChannel, state);
+      await Promise.all([control.ready(10_000), thawing]);
     } catch (error) {
       await end(child, folder, recorded);
       throw error;

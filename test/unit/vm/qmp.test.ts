@@ -46,6 +46,20 @@ describe("QEMU's control protocol", () => {
     expect(asked).toEqual(["qmp_capabilities", "query-status", "quit"]);
   });
 
+  it("sends what is asked before the greeting, and waits for it as long as it takes", async () => {
+    vi.useFakeTimers();
+    try {
+      const { client, far, asked } = create(obey);
+      const answers = Promise.all(["one", "two"].map((name) => client.execute(name)));
+      await vi.advanceTimersByTimeAsync(8_000);
+      expect(asked).toEqual(["qmp_capabilities", "one", "two"]);
+      far.write(greeting);
+      expect(await answers).toEqual([{ done: true }, { done: true }]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("gives each command its own answer, in whatever order and chunks they come", async () => {
     const run = async (sizes: readonly number[], reversed: boolean): Promise<void> => {
       const said: string[] = [];

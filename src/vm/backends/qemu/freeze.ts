@@ -1,16 +1,19 @@
 /**
- * Freezes a running machine and thaws it in another process: device state crosses a socket in the
- * machine's own folder while its memory stays in the file it already lives in.
+ * Freezes a running machine and thaws it in another process: device state leaves by a socket in the
+ * machine's own folder and comes back by a descriptor, while its memory stays in the file it already
+ * lives in.
  * QEMU docs/system/vm-templating.
  */
 import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import * as v from "valibot";
 import type { Clock } from "../../../base/clock.ts";
 import { withDeadline } from "../../../base/deadline.ts";
 import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError } from "../../../errors.ts";
+import { qemuFds } from "./qemu-args.ts";
 import type { QmpClient } from "./qmp.ts";
 
 /** device state of a machine: measured 53 KB for microvm, 290 KB for q35 */
@@ -42,13 +45,16 @@ export async function freeze(
   }
 }
 
-/** Hands a frozen machine's device state over; the machine runs when it was taken. */
-export async function thaw(control: QmpClient, statePath: string, state: Buffer): Promise<void> {
-  await ignoreShared(control);
-  await control.execute("migrate-incoming", { uri: `unix:${statePath}` });
-  const socket = net.connect(statePath);
-  socket.on("error", () => undefined); // the machine then does not answer, which is found out
-  socket.end(state);
+/**
+ * Hands a frozen machine's device state over; the machine runs when it was taken. All is said at once:
+ * a hypervisor that is still starting finds it waiting.
+ * @param channel what the hypervisor has as its descriptor for state
+ */
+export async function thaw(control: QmpClient, channel: Duplex, state: Buffer): Promise<void> {
+  const uri = `fd:${qemuFds.state}`;
+  const asked = [ignoreShared(control), control.execute("migrate-incoming", { uri })];
+  channel.end(state);
+  await Promise.all(asked);
 }
 
 /** Memory that lives in a file stays there: only device state goes over the socket. */

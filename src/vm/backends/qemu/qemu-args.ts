@@ -12,7 +12,7 @@ export type Accelerator = "tcg" | "kvm" | "hvf" | "whpx";
 export type Architecture = "x64" | "arm64";
 
 /** Descriptors the process gets: see `startChild`. */
-export const qemuFds = { info: 3, control: 4, gate: 5 } as const;
+export const qemuFds = { info: 3, control: 4, gate: 5, state: 6 } as const;
 
 export interface RamFile {
   readonly path: string;

@@ -25,7 +25,7 @@ import { QmpClient } from "./qmp.ts";
 export interface QemuProcess {
   readonly pid: number;
   readonly control: QmpClient;
-  /** where device state goes in or out, in the machine's own folder */
+  /** where device state goes out, in the machine's own folder */
   readonly statePath: string;
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
@@ -77,7 +77,7 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   let child: Child;
   try {
     await makeGroups(folder.groups, limitsOf(spec));
-    child = await startChild(file, args, { channels: 3 });
+    child = await startChild(file, args, { channels: start.incomingState === undefined ? 3 : 4 });
   } catch (error) {
     await folder.remove();
     throw error;
@@ -93,7 +93,7 @@ async function groupsOf(devices: readonly string[]): Promise<readonly number[]> 
 
 async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
   const { folder, tools } = start;
-  const [info, controlChannel, gate] = child.channels;
+  const [info, controlChannel, gate, stateChannel] = child.channels;
   if (info === undefined || controlChannel === undefined || gate === undefined) {
     throw new Error("three channels were asked for");
   }
@@ -138,18 +138,28 @@ async function watch(child: Child, start: QemuStart, signal?: AbortSignal): Prom
     if (start.incomingState === undefined) await joining;
     gate.end("go");
     await folder.recordProcess(identity);
+    await joining;
+    const thawing = thawInto(stateChannel, control, start.incomingState);
+    thawing.catch(() => undefined); // awaited below, once the hypervisor is ready
     await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
     await chmod(`${folder.path}/wire.sock`, 0o600);
-    await joining;
-    if (start.incomingState !== undefined) await thaw(control, statePath, start.incomingState);
     const pid = tools.namespaces ? ((await listChildren(first))[0] ?? first) : first;
+    await thawing;
     return { pid, control, statePath, exited, consoleTail: child.stdoutTail, quit, kill };
   } catch (error) {
     const diedFirst = await endedBy(child, error);
     await kill();
     throw diedFirst ? startFailure(child) : error;
   }
+}
+
+async function thawInto(
+  channel: Duplex | undefined,
+  control: QmpClient,
+  state: Buffer | undefined,
+): Promise<void> {
+  if (channel !== undefined && state !== undefined) await thaw(control, channel, state);
 }
 
 /** A closed control channel is how a death is first seen; the process's own last words say more. */

@@ -50,26 +50,34 @@ export class QmpClient {
     await withDeadline(this.#orFail(this.#greeted.promise), { timeoutMs, what, signal, clock });
   }
 
-  /** One command, one answer. Raises PROCESS_FAILED when the hypervisor refuses, TIMEOUT after 5 s. */
+  /**
+   * One command, one answer. It is sent at once, and done after all that were sent before: each answer
+   * awaited would be a turn of two event loops. Raises PROCESS_FAILED when the hypervisor refuses,
+   * TIMEOUT 5 s after it could have begun.
+   */
   async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
-    await this.#orFail(this.#greeted.promise);
     this.#negotiated ??= this.#send("qmp_capabilities");
-    await this.#negotiated;
-    return this.#send(command, args);
+    const [, answer] = await Promise.all([this.#negotiated, this.#send(command, args)]);
+    return answer;
   }
 
-  #send(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+  async #send(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
     const id = this.#nextId++;
     const answer: Deferred<unknown> = createDeferred();
     this.#waiting.set(id, answer);
     this.#channel.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    answer.promise.catch(() => undefined); // awaited below, once there is somebody to answer
     const what = `the hypervisor's answer to ${command}`;
-    const waited = withDeadline(this.#orFail(answer.promise), {
-      timeoutMs: answerTimeoutMs,
-      what,
-      clock: this.#clock,
-    });
-    return waited.finally(() => this.#waiting.delete(id));
+    try {
+      await this.#orFail(this.#greeted.promise);
+      return await withDeadline(this.#orFail(answer.promise), {
+        timeoutMs: answerTimeoutMs,
+        what,
+        clock: this.#clock,
+      });
+    } finally {
+      this.#waiting.delete(id);
+    }
   }
 
   #orFail<T>(work: Promise<T>): Promise<T> {
