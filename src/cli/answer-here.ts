@@ -79,7 +79,7 @@ async function ask(
       if (set === undefined || change === undefined) throw new TypeError(`no change of ${path}`);
       return lumina.changes.fileDiff(set, change);
     },
-    ...(pager === undefined ? {} : { pager: (text) => runPager(pager, text) }),
+    ...(pager === undefined ? {} : { pager: (text, signal) => runPager(pager, text, signal) }),
     expiresAt: performance.now() + Date.parse(envelope.expiresAt) - ledger.now(),
     signal: AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]),
   });

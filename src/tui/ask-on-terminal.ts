@@ -20,6 +20,7 @@ import { readLine } from "./read-line.ts";
 import type { Screen } from "./screen.ts";
 import { ScrollView, sourceOf } from "./scroll-view.ts";
 import { showDocument } from "./show-document.ts";
+import type { Pager } from "./show-document.ts";
 import { describeAnswer } from "./summary.ts";
 
 export interface AskOptions {
@@ -27,7 +28,7 @@ export interface AskOptions {
   readonly screen: Screen;
   readonly diffOf: DiffOf;
   /** the person's own pager, for what [v] shows; absent: shown here */
-  readonly pager?: ((text: string) => Promise<void>) | undefined;
+  readonly pager?: Pager | undefined;
   /** in `ms` @default performance.now */
   readonly now?: () => number;
   /** when the card answers itself with no; on the clock of `now` */

@@ -98,13 +98,17 @@ export class Dialogue {
     this.#view = view;
   }
 
-  /** Leaves the terminal to another program for as long as it runs. */
-  async lend(run: () => Promise<void>): Promise<void> {
+  /** Leaves the terminal to another program, which ends with the signal: then no key will come any more. */
+  async lend(run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { keyboard, now, endsAt, signal } = this.#options;
     this.#leave();
-    const takeBack = this.#options.keyboard.lend();
+    const takeBack = keyboard.lend();
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), Math.max(0, endsAt - now()));
     try {
-      await run();
+      await run(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]));
     } finally {
+      clearTimeout(timer);
       takeBack();
     }
     if (this.#view !== undefined) await this.open(this.#view);

@@ -4,9 +4,12 @@ import type { CardDocument } from "./document.ts";
 import { line, paintLine } from "./line.ts";
 import { ScrollView } from "./scroll-view.ts";
 
+/** Shows the text until the person leaves, or the signal. */
+export type Pager = (text: string, signal: AbortSignal) => Promise<void>;
+
 export interface ShowOptions {
   readonly head: View["head"];
-  readonly pager: ((text: string) => Promise<void>) | undefined;
+  readonly pager: Pager | undefined;
 }
 
 export interface ShowEnd {
@@ -51,11 +54,12 @@ export async function showDocument(
 async function showInPager(
   dialogue: Dialogue,
   document: CardDocument,
-  pager: (text: string) => Promise<void>,
+  pager: Pager,
 ): Promise<ShowEnd> {
   await document.fetch(Infinity);
   const lines = Array.from({ length: document.count }, (_, at) => document.at(at));
   const { style } = dialogue.screen;
-  await dialogue.lend(() => pager(lines.map((each) => `${paintLine(each, style)}\n`).join("")));
+  const text = lines.map((each) => `${paintLine(each, style)}\n`).join("");
+  await dialogue.lend((signal) => pager(text, signal));
   return { opened: document.endedBefore(document.count), isGone: false };
 }

@@ -94,6 +94,23 @@ describe("a card", () => {
     await terminal.sees("exit code 130");
   });
 
+  it("that is answered elsewhere ends the pager it stands in, and the terminal is as it was", async () => {
+    // without its keys of control, nothing could end the watch
+    const pager = "stty -isig -echo </dev/tty; echo PAGE; sleep 300; true";
+    using terminal = openTerminal(home, ["approvals", "watch"], { PAGER: pager });
+    await terminal.sees("waiting for cards");
+    const piped = home.run(run);
+    await terminal.answers("v", "PAGE");
+    await home.run(["approvals", "reject", await pendingId()]);
+    expect((await piped).exitCode).toBe(11);
+    await eventually("Ctrl-C is heard", async () => {
+      terminal.press("C-c");
+      const isOver = (): boolean => terminal.screen().includes("exit code 130");
+      return eventually("the end", isOver, 700).catch(() => false);
+    });
+    expect(readTree(home.project)).toEqual(before);
+  });
+
   it("is approved by a script only where the person's own file says so", async () => {
     using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");

@@ -88,6 +88,22 @@ describe("a card in a terminal", () => {
     expect(await kept()).toBe(1);
   });
 
+  it("takes the terminal back from the person's pager when its time is over", async () => {
+    // one that listens to nothing
+    const page = join(home.project, "..", "page");
+    const sleeps = `300.${process.pid}`;
+    const script = ["trap '' TERM", "echo PAGE", `sleep ${sleeps}`];
+    await writeFile(page, script.join("\n"));
+    using terminal = openTerminal(home, run, {
+      LUMINAGUARD_APPROVAL_TIMEOUT: "5",
+      PAGER: `sh ${page}; true`,
+    });
+    await terminal.answers("v", "PAGE");
+    await terminal.sees("exit code 11");
+    expect(await findByArgument(sleeps)).toEqual([]);
+    expect(readTree(home.project)).toEqual(before);
+  });
+
   it("is not answered by what was typed before it", async () => {
     using terminal = openTerminal(
       home,
