@@ -12,6 +12,7 @@ export class HealthCheck {
   readonly #endpoints: EndpointSet;
   readonly #options: HealthOptions;
   readonly #onChange: (why: string) => void;
+  readonly #underWay = new Set<Endpoint>();
   #timer: NodeJS.Timeout | undefined;
   #end = new AbortController();
 
@@ -36,7 +37,15 @@ export class HealthCheck {
   async checkAll(): Promise<void> {
     const { all } = this.#endpoints;
     const due = all.length > 1 ? all : all.filter((each) => !each.isUp);
-    await Promise.all(due.map((each) => this.#check(each)));
+    await Promise.all(due.map((each) => this.#checkOnce(each)));
+  }
+
+  /** A check that takes longer than the interval is not overtaken by the next. */
+  async #checkOnce(endpoint: Endpoint): Promise<void> {
+    if (this.#underWay.has(endpoint)) return;
+    this.#underWay.add(endpoint);
+    await this.#check(endpoint);
+    this.#underWay.delete(endpoint);
   }
 
   async #check(endpoint: Endpoint): Promise<void> {

@@ -3,7 +3,6 @@
  * it broke or the server forgot the session. Calls under way on an old one end in their own time.
  */
 import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
-import { createMcpError } from "../delivery.ts";
 import type { Dialed, Dialer } from "../dialer.ts";
 
 export interface LinkOptions {
@@ -46,22 +45,19 @@ export class Link {
     return this.#dialing !== undefined;
   }
 
-  /** Runs a call on the connection, which is made first where there is none. */
+  /**
+   * Runs a call on the connection, which is made first where there is none. A server that forgot the
+   * session did not begin the call: it is made again, once, in a new one.
+   */
   async use<T>(call: (dialed: Dialed) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const connection = this.#connection ?? (await abortable(this.#connect(), signal));
-    connection.calls += 1;
     try {
-      return await call(connection.dialed);
+      return await this.#on(connection, call);
     } catch (error) {
       if (!connection.dialed.isSessionLost(error)) throw error;
       this.#drop(connection, "the server forgot the session");
-      const message = `${this.name}: the server forgot the session`;
-      const facts = { delivery: "never", status: 404, endpoint: this.name, cause: error } as const;
-      throw createMcpError("MCP_TRANSIENT", message, facts);
-    } finally {
-      connection.calls -= 1;
-      if (connection.isDropped && connection.calls === 0) void connection.dialed.client.close();
     }
+    return this.#on(this.#connection ?? (await abortable(this.#connect(), signal)), call);
   }
 
   /** Forgets what was learnt of the server's era, and connects anew for the next call. */
@@ -77,6 +73,16 @@ export class Link {
     this.#connection = undefined;
     await connection?.dialed.close();
     await this.#options.dialer.close();
+  }
+
+  async #on<T>(connection: Connection, call: (dialed: Dialed) => Promise<T>): Promise<T> {
+    connection.calls += 1;
+    try {
+      return await call(connection.dialed);
+    } finally {
+      connection.calls -= 1;
+      this.#closeIfLeft(connection);
+    }
   }
 
   #connect(): Promise<Connection> {
@@ -114,9 +120,14 @@ export class Link {
 
   #drop(connection: Connection, why: string): void {
     connection.isDropped = true;
+    this.#closeIfLeft(connection);
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#options.onChange(why);
+  }
+
+  #closeIfLeft({ isDropped, calls, dialed }: Connection): void {
+    if (isDropped && calls === 0) void dialed.client.close();
   }
 }
 

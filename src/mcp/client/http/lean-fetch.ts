@@ -3,6 +3,7 @@
  * time of WHATWG fetch. It follows no redirect (the transport does, within the origin) and keeps no
  * cookies. What goes wrong is a LuminaGuardError with the facts of its delivery.
  */
+import { setMaxListeners } from "node:events";
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../../base/clock.ts";
@@ -21,10 +22,14 @@ export interface LeanFetchOptions {
 /** Raises MCP_DNS, MCP_TLS, MCP_TRANSIENT, MCP_RATE_LIMITED, MCP_PROTOCOL, TIMEOUT, or the signal's reason. */
 export function createLeanFetch(options: LeanFetchOptions): FetchLike {
   const { dispatcher, limits, clock } = options;
+  const known = new WeakSet<AbortSignal>();
   return async (input, init = {}) => {
     const url = input instanceof URL ? input : new URL(input);
     const endpoint = nameOfUrl(url);
     const signal = init.signal ?? undefined;
+    // the transport hands the same signal to all its requests; each leaves it when it ends
+    if (signal !== undefined && !known.has(signal)) setMaxListeners(0, signal);
+    if (signal !== undefined) known.add(signal);
     const exchange = new Exchange({ endpoint, limits, clock, signal });
     dispatcher.dispatch(
       {
