@@ -63,8 +63,8 @@ export class StreamTransport implements Transport {
   }
 
   /**
-   * Settles when the stream took the message and asks for more. Rejects with MCP_TRANSIENT when the
-   * message was not sent, MCP_OUTCOME_UNKNOWN when the stream ended while it was.
+   * Settles when the stream took the message and asks for more. Rejects with MCP_TRANSIENT, whose
+   * `details.delivery` is `never` when the message was not sent, `maybe` when the stream ended meanwhile.
    */
   async send(message: JSONRPCMessage): Promise<void> {
     const { writable, queueBytesMax = defaultQueueBytesMax } = this.#options;
@@ -141,13 +141,11 @@ export class StreamTransport implements Transport {
 }
 
 function notSent(why: string): LuminaGuardError {
-  return new LuminaGuardError(
-    "MCP_TRANSIENT",
-    `the message was not sent to the MCP server: ${why}`,
-  );
+  const message = `the message was not sent to the MCP server: ${why}`;
+  return new LuminaGuardError("MCP_TRANSIENT", message, { details: { delivery: "never" } });
 }
 
 function closedInMidSend(): LuminaGuardError {
   const message = "the connection to the MCP server ended while a message was sent";
-  return new LuminaGuardError("MCP_OUTCOME_UNKNOWN", message);
+  return new LuminaGuardError("MCP_TRANSIENT", message, { details: { delivery: "maybe" } });
 }

@@ -42,8 +42,10 @@ export class StdioTransport implements Transport {
   onmessage?: Transport["onmessage"];
   readonly #options: StdioTransportOptions;
   #service: Service | undefined;
+  #spawning: Promise<Service> | undefined;
   #stream: StreamTransport | undefined;
   #isClosed = false;
+  #hasDied = false;
 
   constructor(options: StdioTransportOptions) {
     this.#options = options;
@@ -64,26 +66,40 @@ export class StdioTransport implements Transport {
     return this.#service?.closed;
   }
 
+  /** whether it ended, or had to be ended, before anybody closed it */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
   /** last 4 KiB of stderr */
   stderrTail(): string {
     return this.#service?.stderrTail() ?? "";
   }
 
-  /** Starts the child; rejects with TOOL_MISSING or PROCESS_FAILED when it does not start. */
+  /**
+   * Starts the child, as `start` would; what it writes waits for `start`. Rejects with TOOL_MISSING or
+   * PROCESS_FAILED when it does not start.
+   */
+  async spawn(): Promise<void> {
+    await this.#spawn();
+  }
+
+  /** Starts the child and reads what it writes. */
   async start(): Promise<void> {
-    if (this.#service !== undefined) throw new Error("a transport is started once");
-    const { command, args = [], graceMs = defaultGraceMs, ...options } = this.#options;
-    const service = await startService(command, args, options);
-    this.#service = service;
+    if (this.#stream !== undefined) throw new Error("a transport is started once");
+    const service = await this.#spawn();
     const stream = new StreamTransport({
       readable: service.stdout,
       writable: service.stdin,
-      messageBytesMax: options.messageBytesMax,
-      end: () => service.stop(graceMs),
+      messageBytesMax: this.#options.messageBytesMax,
+      end: () => this.#stop(service),
     });
     stream.onmessage = (message, extra) => this.onmessage?.(message, extra);
     stream.onerror = (error) => this.onerror?.(error);
-    stream.onclose = () => this.onclose?.();
+    stream.onclose = () => {
+      this.#markEnd();
+      this.onclose?.();
+    };
     this.#stream = stream;
     await stream.start();
     if (this.#isClosed) await stream.close();
@@ -97,6 +113,25 @@ export class StdioTransport implements Transport {
   /** Settles when nothing of the child's group is left. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#stream?.close();
+    if (this.#stream !== undefined) await this.#stream.close();
+    else if (this.#service !== undefined) await this.#stop(this.#service);
+  }
+
+  #spawn(): Promise<Service> {
+    const { command, args = [], ...options } = this.#options;
+    this.#spawning ??= startService(command, args, options).then((service) => {
+      this.#service = service;
+      void service.exited.then(() => this.#markEnd());
+      return service;
+    });
+    return this.#spawning;
+  }
+
+  #stop(service: Service): Promise<ChildExit> {
+    return service.stop(this.#options.graceMs ?? defaultGraceMs);
+  }
+
+  #markEnd(): void {
+    this.#hasDied ||= !this.#isClosed;
   }
 }

@@ -165,7 +165,8 @@ describe("a server over stdio", () => {
     await transport.start();
     await eventually("it is deaf", () => transport.stderrTail() === "deaf\n");
     await expect(transport.send({ jsonrpc: "2.0", id: 1, method: "ping" })).rejects.toMatchObject({
-      code: "MCP_OUTCOME_UNKNOWN",
+      code: "MCP_TRANSIENT",
+      details: { delivery: "maybe" },
     });
     expect(await transport.closed).toMatchObject({ signal: "SIGTERM" });
     expect(errors).toMatchObject([{ code: "EPIPE" }]);
@@ -184,8 +185,8 @@ describe("a server over stdio", () => {
       end.status === "rejected" ? end.reason : "sent",
     );
     expect(reasons).toMatchObject([
-      ...Array<object>(4).fill({ code: "MCP_OUTCOME_UNKNOWN" }),
-      ...Array<object>(4).fill({ code: "MCP_TRANSIENT" }),
+      ...Array<object>(4).fill({ details: { delivery: "maybe" } }),
+      ...Array<object>(4).fill({ details: { delivery: "never" } }),
     ]);
   });
 
