@@ -37,6 +37,11 @@ export class Begun {
     }
     this.#times.set(id, now);
   }
+
+  /** That it began could not be written down, so it did not. */
+  forget(id: string): void {
+    this.#times.delete(id);
+  }
 }
 
 export async function executeApproval<T>(
@@ -45,15 +50,7 @@ export async function executeApproval<T>(
   execution: Execution<T>,
 ): Promise<T> {
   const { ledger } = parts;
-  const begun = await ledger.commit((transaction) => {
-    const approval = transaction.get(id);
-    if (approval === undefined) throw notFound(id);
-    if (approval.state !== "approved") throw alreadyDecided(approval);
-    const why = findVoid(parts, approval, execution);
-    if (why !== undefined) return moveApproval(transaction, approval, "cancelled", why);
-    execution.begun.add(id, transaction.now);
-    return moveApproval(transaction, approval, "executing", "");
-  });
+  const begun = await begin(parts, id, execution);
   if (begun.state !== "executing") {
     throw new LuminaGuardError("APPROVAL_VOID", `approval ${begun.shortId}: ${begun.outcome}`, {
       hint: "ask again: a new card is needed",
@@ -71,6 +68,25 @@ export async function executeApproval<T>(
   }
   await end("done", "");
   return result;
+}
+
+/** The approval as `executing`, or as `cancelled` where it is void. Nothing has begun when this throws. */
+async function begin<T>(parts: CliffParts, id: string, execution: Execution<T>): Promise<Approval> {
+  let isAdded = false;
+  const committed = parts.ledger.commit((transaction) => {
+    const approval = transaction.get(id);
+    if (approval === undefined) throw notFound(id);
+    if (approval.state !== "approved") throw alreadyDecided(approval);
+    const why = findVoid(parts, approval, execution);
+    if (why !== undefined) return moveApproval(transaction, approval, "cancelled", why);
+    execution.begun.add(id, transaction.now);
+    isAdded = true;
+    return moveApproval(transaction, approval, "executing", "");
+  });
+  return committed.catch((error: unknown) => {
+    if (isAdded) execution.begun.forget(id);
+    throw error;
+  });
 }
 
 /** Why an approval no longer stands. */
