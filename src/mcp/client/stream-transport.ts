@@ -36,7 +36,7 @@ export class StreamTransport implements Transport {
   readonly #reader: MessageReader;
   #isClosed = false;
   #ending: Promise<unknown> | undefined;
-  #drained: Deferred<unknown> | undefined;
+  #drained: Deferred<void> | undefined;
 
   constructor(options: StreamTransportOptions) {
     this.#options = options;
@@ -66,13 +66,22 @@ export class StreamTransport implements Transport {
    * Settles when the stream took the message and asks for more. Rejects with MCP_TRANSIENT, whose
    * `details.delivery` is `never` when the message was not sent, `maybe` when the stream ended meanwhile.
    */
-  async send(message: JSONRPCMessage): Promise<void> {
+  send(message: JSONRPCMessage): Promise<void> {
     const { writable, queueBytesMax = defaultQueueBytesMax } = this.#options;
-    if (this.#isClosed || !writable.writable) throw notSent("the connection is closed");
-    if (writable.writableLength > queueBytesMax) throw notSent("it does not read what it is sent");
-    if (writable.write(frameMessage(message))) return;
+    if (this.#isClosed || !writable.writable) {
+      return Promise.reject(notSent("the connection is closed"));
+    }
+    if (writable.writableLength > queueBytesMax) {
+      return Promise.reject(notSent("it does not read what it is sent"));
+    }
+    if (writable.writableCorked === 0) {
+      // what is sent in one turn goes out in one write
+      writable.cork();
+      process.nextTick(() => writable.uncork());
+    }
+    if (writable.write(frameMessage(message))) return Promise.resolve();
     this.#drained ??= createDeferred();
-    await this.#drained.promise;
+    return this.#drained.promise;
   }
 
   /** Settles when the other side has ended too. Closing twice is harmless. */
@@ -134,7 +143,7 @@ export class StreamTransport implements Transport {
   }
 
   #settleDrain(failure?: LuminaGuardError): void {
-    if (failure === undefined) this.#drained?.resolve(undefined);
+    if (failure === undefined) this.#drained?.resolve();
     else this.#drained?.reject(failure);
     this.#drained = undefined;
   }

@@ -105,9 +105,9 @@ export class StdioTransport implements Transport {
     if (this.#isClosed) await stream.close();
   }
 
-  async send(message: JSONRPCMessage): Promise<void> {
-    if (this.#stream === undefined) throw new Error("a transport is started before it sends");
-    await this.#stream.send(message);
+  send(message: JSONRPCMessage): Promise<void> {
+    if (this.#stream !== undefined) return this.#stream.send(message);
+    return Promise.reject(new Error("a transport is started before it sends"));
   }
 
   /** Settles when nothing of the child's group is left. */
