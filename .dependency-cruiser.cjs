@@ -46,7 +46,7 @@ module.exports = {
       severity: "error",
       from: {
         orphan: true,
-        pathNot: ["^src/index\\.ts$", "^src/cli/main\\.ts$", "^src/errors\\.ts$"],
+        pathNot: ["^src/(mcp/)?index\\.ts$", "^src/cli/main\\.ts$", "^src/errors\\.ts$"],
       },
       to: {},
     },

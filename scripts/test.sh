@@ -47,5 +47,8 @@ for version in 22 24; do
   "$program" node_modules/vitest/vitest.mjs run --project unit
 done
 
+say "the MCP client against the official conformance suite"
+npm run --silent conformance:client
+
 say "real machines"
 npm run --silent test:e2e

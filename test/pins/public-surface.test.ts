@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import * as face from "../../src/index.ts";
+import * as mcpFace from "../../src/mcp/index.ts";
 import { readProjectFile } from "../support/repository.ts";
 
 it("the library's values are these", () => {
@@ -86,4 +87,13 @@ it("the public face is names only", () => {
   const code = readProjectFile("src/index.ts").replaceAll(/\/\*\*[\s\S]*?\*\/|\/\/.*$/gm, "");
   const rest = code.replaceAll(/export (type )?\{[^}]*\} from "[^"]+";/g, "").trim();
   expect(rest).toBe("");
+});
+
+it("the values of luminaguard/mcp are these", () => {
+  expect(Object.keys(mcpFace).sort()).toEqual([
+    "HttpServer",
+    "ManagedClient",
+    "createOAuthFetch",
+    "http",
+  ]);
 });

@@ -1,5 +1,5 @@
 /** Everything behind a client's face: endpoints, their connections, calls, state and health. */
-import type { Client } from "@modelcontextprotocol/client";
+import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
 import { hostClock } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
 import { Calls } from "./calls.ts";
@@ -18,6 +18,8 @@ import { ToolNotes } from "./tool-notes.ts";
 export interface EngineOptions {
   /** a client of the SDK's with the program's handlers set */
   readonly createClient: () => Client;
+  /** what is known of the server's era before it is asked */
+  readonly prior: PriorDiscovery | undefined;
   readonly wishes: StandingWishes;
   /** stands still while a person is asked */
   readonly human: Clock;
@@ -88,11 +90,12 @@ export class Engine {
   #createEndpoint(
     { dialer, weight }: Plan["dialers"][number],
     plan: Plan,
-    { createClient, wishes, clock = hostClock }: EngineOptions,
+    { createClient, wishes, prior, clock = hostClock }: EngineOptions,
   ): Endpoint {
     const link = new Link({
       dialer,
       createClient,
+      prior,
       dialMs: plan.dialMs,
       onDialed: (client) => wishes.restore(client),
       onChange: (why) => this.state.look(`${dialer.name}: ${why}`),

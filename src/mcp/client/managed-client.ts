@@ -8,6 +8,7 @@ import type {
   CallToolRequestOptions,
   CallToolResult,
   ClientOptions,
+  ConnectOptions,
   Implementation,
   ListToolsResult,
   RequestOptions,
@@ -64,7 +65,8 @@ export class ManagedClient {
    * Reaches the server once, so that what is wrong shows now. Later failures are mended as they come.
    * Raises what the first call would: MCP_UNAVAILABLE, MCP_AUTH_REQUIRED, MCP_TLS, …
    */
-  async connect(server: McpServer, options?: RequestOptions): Promise<void> {
+  async connect(server: McpServer, options: ConnectOptions = {}): Promise<void> {
+    const { prior, ...rest } = options;
     if (this.#engine !== undefined) {
       throw new LuminaGuardError("USAGE", "the client is connected already", {
         hint: "close it first, or make another client",
@@ -75,12 +77,13 @@ export class ManagedClient {
       human: this.#human,
       wishes: this.#wishes,
       createClient: () => this.#createClient(),
+      prior,
     });
     try {
       await this.#run({
         method: "connect",
         isIdempotent: true,
-        options,
+        options: rest,
         invoke: () => Promise.resolve(),
       });
       this.#engine.startHealthCheck();

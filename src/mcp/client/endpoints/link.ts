@@ -8,6 +8,8 @@ import type { Dialed, Dialer } from "../dialer.ts";
 export interface LinkOptions {
   readonly dialer: Dialer;
   readonly createClient: () => Client;
+  /** what is known of the server's era before it is asked */
+  readonly prior: PriorDiscovery | undefined;
   /** until connected, in ms */
   readonly dialMs: number;
   /** before the first call on a connection */
@@ -30,6 +32,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#prior = options.prior;
   }
 
   get name(): string {

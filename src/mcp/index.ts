@@ -1,0 +1,29 @@
+/** LuminaGuard's MCP client as a library: names only. Start with `new ManagedClient` and `http`. */
+
+export { ManagedClient } from "./client/managed-client.ts";
+export type { ManagedClientOptions, ToolErrors, Twice } from "./client/managed-client.ts";
+export type { DialedServer, McpServer } from "./client/plan.ts";
+
+// servers over HTTP
+export { http, HttpServer } from "./client/http/http-server.ts";
+export type { EndpointInput } from "./client/http/http-server.ts";
+export type { HttpHooks, HttpOptions, HttpOptionsInput } from "./client/http/http-options.ts";
+export type { TlsOptions } from "./client/tls/tls-options.ts";
+
+// authorization
+export { createOAuthFetch } from "./client/auth/oauth-fetch.ts";
+export type { OAuthEvent, OAuthFetchOptions } from "./client/auth/oauth-fetch.ts";
+export type {
+  AuthorizationResponse,
+  AuthorizingProvider,
+} from "./client/auth/authorizing-provider.ts";
+
+// how it stands, and what went wrong
+export type {
+  ConnectionSnapshot,
+  ConnectionState,
+  EndpointSnapshot,
+  StateChange,
+} from "./client/connection-state.ts";
+export type { Delivery, FailureFacts } from "./client/delivery.ts";
+export type { Subscription } from "./client/subscription.ts";
