@@ -4,11 +4,17 @@
  */
 export class ByteCollector {
   readonly #bytesMax: number;
+  readonly #bytesFirst: number;
   #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesExpected how many will come, if whoever sends them told the truth: then the buffer need
+   * not grow, and memory is taken only as they come
+   */
+  constructor(bytesMax: number, bytesExpected = 0) {
     this.#bytesMax = bytesMax;
+    this.#bytesFirst = Math.min(bytesMax, bytesExpected);
   }
 
   /** how many bytes are kept */
@@ -31,7 +37,8 @@ export class ByteCollector {
   }
 
   #grow(needed: number): void {
-    const size = Math.min(this.#bytesMax, Math.max(needed, this.#buffer.length * 2, 1024));
+    const wanted = Math.max(needed, this.#buffer.length * 2, this.#bytesFirst, 1024);
+    const size = Math.min(this.#bytesMax, wanted);
     const larger = Buffer.allocUnsafeSlow(size);
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;

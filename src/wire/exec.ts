@@ -75,7 +75,7 @@ export class WireExec {
   readonly #stream: ClientHttp2Stream;
   readonly #signal: AbortSignal | undefined;
   readonly #limit: () => Watch | undefined;
-  readonly #answered: Promise<void>;
+  readonly #answered: Promise<unknown>;
   readonly #exit: Deferred<ExecExit> = createDeferred();
 
   constructor(session: ClientHttp2Session, start: ExecStart, options: WireExecOptions = {}) {

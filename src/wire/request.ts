@@ -42,6 +42,13 @@ export function openStream(
   return stream;
 }
 
+/** The head of the guest's answer. */
+interface Head {
+  readonly status: number;
+  /** how long the body is to be in `bytes`, as the guest says, or 0 */
+  readonly bodyBytes: number;
+}
+
 /**
  * Resolves when the guest answered with success. Raises GUEST_REFUSED, WIRE_BROKEN, TIMEOUT or the
  * signal's reason.
@@ -49,24 +56,28 @@ export function openStream(
 export async function answered(
   stream: ClientHttp2Stream,
   options: RequestOptions = {},
-): Promise<void> {
-  await accepted(stream, statusOf(stream, options.signal), options);
+): Promise<Head> {
+  return accepted(stream, headOf(stream, options.signal), options);
 }
 
 async function accepted(
   stream: ClientHttp2Stream,
-  answer: Promise<number>,
+  answer: Promise<Head>,
   options: RequestOptions,
-): Promise<void> {
-  const status = await inTime(stream, answer, options);
-  if (status >= 200 && status < 300) return;
+): Promise<Head> {
+  const head = await inTime(stream, answer, options);
+  const { status } = head;
+  if (status >= 200 && status < 300) return head;
   throw refusal(await readJson(stream, options).catch(() => undefined), status);
 }
 
-/** The status of the guest's answer, whenever it comes. */
-function statusOf(stream: ClientHttp2Stream, signal?: AbortSignal): Promise<number> {
-  return new Promise<number>((resolve, reject) => {
-    stream.once("response", (headers) => resolve(Number(headers[":status"])));
+/** The head of the guest's answer, whenever it comes. */
+function headOf(stream: ClientHttp2Stream, signal?: AbortSignal): Promise<Head> {
+  return new Promise((resolve, reject) => {
+    stream.once("response", (headers) => {
+      const bodyBytes = Number(headers["content-length"] ?? 0);
+      resolve({ status: Number(headers[":status"]), bodyBytes });
+    });
     stream.once("close", () => reject(streamEnd(stream, signal)));
   });
 }
@@ -109,7 +120,7 @@ export async function sendBody<const Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema>> {
   const stream = openStream(session, headers, options);
   try {
-    const answer = statusOf(stream, options.signal);
+    const answer = headOf(stream, options.signal);
     // a guest that refuses half-way answers before it took everything
     await Promise.race([writeBody(stream, body, options), answer]);
     await accepted(stream, answer, options);
@@ -140,13 +151,17 @@ async function readJson(stream: ClientHttp2Stream, options: RequestOptions): Pro
   }
 }
 
-/** The whole body. Raises WIRE_LIMIT when it is longer than `bytesMax`. */
+/**
+ * The whole body. Raises WIRE_LIMIT when it is longer than `bytesMax`.
+ * @param bytesExpected how long it is to be, if the guest told the truth
+ */
 export async function readAll(
   stream: ClientHttp2Stream,
   bytesMax: number,
   options: RequestOptions = {},
+  bytesExpected?: number,
 ): Promise<Buffer> {
-  const kept = new ByteCollector(bytesMax);
+  const kept = new ByteCollector(bytesMax, bytesExpected);
   for await (const chunk of readFileBody(stream, options)) {
     if (kept.push(chunk) > 0) {
       stream.destroy();

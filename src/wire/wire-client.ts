@@ -101,8 +101,9 @@ export class WireClient {
     const { bytesMax = 64 * 1024 * 1024 } = options;
     const stream = openStream(this.#session, get("/v1/file", { path }), options);
     stream.end();
-    await answered(stream, this.#timed(options));
-    return readAll(stream, bytesMax, this.#timed(options));
+    const { bodyBytes } = await answered(stream, this.#timed(options));
+    const expected = Number.isSafeInteger(bodyBytes) ? bodyBytes : 0;
+    return readAll(stream, bytesMax, this.#timed(options), expected);
   }
 
   async writeFile(

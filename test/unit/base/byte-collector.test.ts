@@ -4,13 +4,19 @@ import { ByteCollector } from "../../../src/base/byte-collector.ts";
 
 it("keeps what fits, in order, and counts the rest, whatever the chunks", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), fc.nat(300), (chunks, max) => {
-      const kept = new ByteCollector(max);
-      const left = chunks.reduce((sum, chunk) => sum + kept.push(chunk), 0);
-      const all = Buffer.concat(chunks);
-      expect(kept.bytes().equals(all.subarray(0, max))).toBe(true);
-      expect(left).toBe(all.length - kept.length);
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 40 })),
+      fc.nat(300),
+      fc.nat(600),
+      (...given) => {
+        const [chunks, max, expected] = given;
+        const kept = new ByteCollector(max, expected);
+        const left = chunks.reduce((sum, chunk) => sum + kept.push(chunk), 0);
+        const all = Buffer.concat(chunks);
+        expect(kept.bytes().equals(all.subarray(0, max))).toBe(true);
+        expect(left).toBe(all.length - kept.length);
+      },
+    ),
   );
 });
 
