@@ -7,6 +7,8 @@
  *   't' u32 n    run `true` n times, one after another          -> u64 nanoseconds for all
  *   's' u64 n    take n bytes                                   -> 's' when the last was there
  *   'b' u64 n    give n bytes                                   -> n bytes
+ *   'k' u64 n    keep n bytes in a file in memory               -> 'k' when the last was written
+ *   'f' u64 n    give n bytes of that file                      -> n bytes
  *
  * Numbers are little endian. Built by `luminaguard bench`: cc -static -Os -s floor-agent.c
  */
@@ -124,6 +126,24 @@ static void move_bytes(char way) {
   if (way == 's') give("s", 1);
 }
 
+/* The file is in the machine's first root, which is a tmpfs. */
+static void move_file(char way) {
+  uint64_t left;
+  take_all(&left, sizeof left);
+  int file = open("/kept", way == 'k' ? O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
+  if (file < 0) give_up("/kept");
+  while (left > 0) {
+    size_t chunk = left < sizeof buffer ? (size_t)left : sizeof buffer;
+    if (way == 'k') chunk = take(buffer, chunk);
+    ssize_t moved = way == 'k' ? write(file, buffer, chunk) : read(file, buffer, chunk);
+    if (moved != (ssize_t)chunk) give_up("/kept");
+    if (way == 'f') give(buffer, chunk);
+    left -= chunk;
+  }
+  close(file);
+  if (way == 'k') give("k", 1);
+}
+
 int main(void) {
   if (mount("dev", "/dev", "devtmpfs", 0, "") != 0) give_up("devtmpfs");
   load_modules("/modules");
@@ -134,5 +154,6 @@ int main(void) {
     else if (order == 'e') answer_exec();
     else if (order == 't') answer_times();
     else if (order == 's' || order == 'b') move_bytes(order);
+    else if (order == 'k' || order == 'f') move_file(order);
   }
 }

@@ -114,7 +114,7 @@ export class WireClient {
     const { mode = 0o644 } = options;
     const query = { path, mode: mode.toString(8).padStart(4, "0"), ...machineUser };
     const content = typeof data === "string" ? Buffer.from(data) : data;
-    const headers = put("/v1/file", query);
+    const headers = { ...put("/v1/file", query), "content-length": content.length };
     await sendBody(this.#session, headers, inParts(content), v.object({}), this.#timed(options));
   }
 

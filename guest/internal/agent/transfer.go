@@ -23,9 +23,18 @@ func readFile(s *h2.Stream, query string) {
 	}
 	defer file.Close()
 	s.Respond(h2.Header{Status: 200, ContentType: anyBytes, Length: size})
-	if _, err := io.CopyN(s, file, size); err != nil {
-		s.Abort()
+	memory := files.Map(file, size)
+	defer files.Unmap(memory)
+	if memory != nil {
+		err = s.Lend(memory)
+	} else {
+		_, err = io.CopyN(s, file, size)
 	}
+	if err != nil {
+		s.Abort()
+		return
+	}
+	s.Finish(nil)
 }
 
 func writeFile(s *h2.Stream, query string) {
@@ -34,7 +43,7 @@ func writeFile(s *h2.Stream, query string) {
 		refuse(s, err)
 		return
 	}
-	n, err := files.Write(target, s)
+	n, err := files.Write(target, s, s.Length)
 	answer(s, count("bytes", n), err)
 }
 

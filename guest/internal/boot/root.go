@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -43,8 +44,7 @@ var scratchFolders = []folder{
 
 // enterRoot builds the root and moves the agent into it for good.
 func enterRoot(percent int) error {
-	size := fmt.Sprintf("size=%d,mode=0755", freeMemory()/100*uint64(percent))
-	if err := (mount{"scratch", scratch, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, size}).do(); err != nil {
+	if err := mountScratch(percent); err != nil {
 		return err
 	}
 	lower := baseTree
@@ -77,6 +77,18 @@ func enterRoot(percent int) error {
 		return err
 	}
 	return switchRoot()
+}
+
+// mountScratch has huge pages for those who ask, where the kernel has them.
+func mountScratch(percent int) error {
+	size := fmt.Sprintf("size=%d,mode=0755", freeMemory()/100*uint64(percent))
+	m := mount{"scratch", scratch, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, size + ",huge=advise"}
+	err := m.do()
+	if errors.Is(err, syscall.EINVAL) {
+		m.options = size
+		err = m.do()
+	}
+	return err
 }
 
 // bind makes the folder on the scratch file system and shows it in the root.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"luminaguard/guest/internal/h2"
 	"luminaguard/guest/internal/problem"
 )
 
@@ -32,9 +33,17 @@ func Open(path string) (*os.File, int64, error) {
 	return file, info.Size(), nil
 }
 
+// Body is what a file is to hold.
+type Body interface {
+	io.Reader
+	// Fill has all of it go to a sink.
+	Fill(h2.Sink) error
+}
+
 // Write writes a file and makes its missing parents. The file appears under
-// its name when it is complete, or not at all.
-func Write(t Target, body io.Reader) (bytes int64, err error) {
+// its name when it is complete, or not at all. The size is the body's, or
+// negative where nobody knows.
+func Write(t Target, body Body, size int64) (bytes int64, err error) {
 	if info, err := os.Stat(t.Path); err == nil && !info.Mode().IsRegular() {
 		return 0, problem.NotAFile(t.Path)
 	}
@@ -52,7 +61,7 @@ func Write(t Target, body io.Reader) (bytes int64, err error) {
 			os.Remove(file.Name())
 		}
 	}()
-	if bytes, err = io.Copy(file, body); err != nil {
+	if bytes, err = put(file, body, size); err != nil {
 		return bytes, err
 	}
 	if err := file.Chown(t.UID, t.GID); err != nil {
@@ -62,6 +71,19 @@ func Write(t Target, body io.Reader) (bytes int64, err error) {
 		return bytes, err
 	}
 	return bytes, os.Rename(file.Name(), t.Path)
+}
+
+// put writes a body into an empty file.
+func put(file *os.File, body Body, size int64) (n int64, err error) {
+	if !mappable(file, size) {
+		n, err = io.Copy(file, body)
+	} else {
+		n, err = fill(file, body, size)
+	}
+	if err == nil && size >= 0 && n != size {
+		err = problem.BadRequest("%d bytes came instead of %d", n, size)
+	}
+	return n, err
 }
 
 // makeFolders makes a folder and its missing parents for the owner.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"luminaguard/guest/internal/h2"
 	"luminaguard/guest/internal/problem"
 )
 
@@ -17,7 +18,7 @@ func TestWritesAFileWithItsParents(t *testing.T) {
 	target := here(path)
 	target.Mode = 0o4750
 	for _, text := range []string{"first", "second"} {
-		n, err := Write(target, strings.NewReader(text))
+		n, err := Write(target, asBody(text), -1)
 		if err != nil || n != int64(len(text)) {
 			t.Fatal(n, err)
 		}
@@ -35,19 +36,49 @@ func TestWritesAFileWithItsParents(t *testing.T) {
 func TestABodyThatBreaksOffLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	if _, err := Write(here(path), strings.NewReader("old")); err != nil {
+	if _, err := Write(here(path), asBody("old"), -1); err != nil {
 		t.Fatal(err)
 	}
 	broken := io.MultiReader(strings.NewReader("ne"), readerFunc(func([]byte) (int, error) {
 		return 0, errors.New("gone")
 	}))
-	if _, err := Write(here(path), broken); err == nil {
+	if _, err := Write(here(path), body{broken}, -1); err == nil {
 		t.Fatal("written")
 	}
 	b, err := os.ReadFile(path)
 	entries, _ := os.ReadDir(dir)
 	if err != nil || string(b) != "old" || len(entries) != 1 {
 		t.Fatalf("%q, %v, %v", b, err, entries)
+	}
+}
+
+// body arrives in the pieces its reader gives, half of them straight.
+type body struct{ io.Reader }
+
+func asBody(text string) body { return body{strings.NewReader(text)} }
+
+func (b body) Fill(sink h2.Sink) error {
+	piece := make([]byte, 100_000)
+	for straight := false; ; straight = !straight {
+		n, err := b.Read(piece)
+		if err == io.EOF {
+			return nil
+		}
+		for given := 0; err == nil && given < n; {
+			if !straight {
+				given, err = sink.Write(piece[:n])
+				continue
+			}
+			var room []byte
+			if room, err = sink.Room(); err == nil {
+				taken := copy(room, piece[given:n])
+				sink.Filled(taken)
+				given += taken
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
@@ -72,7 +103,7 @@ func TestOnlyRegularFilesAreFiles(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 		if code == "not-a-file" {
-			if _, err := Write(here(path), strings.NewReader("")); err == nil || problem.From(err).Code != code {
+			if _, err := Write(here(path), asBody(""), 0); err == nil || problem.From(err).Code != code {
 				t.Errorf("%s: %v", path, err)
 			}
 		}

@@ -21,17 +21,11 @@ func (c *conn) onData(h frameHeader) error {
 		data -= 1 + padding
 	}
 	for data > 0 {
-		if _, err := c.in.Peek(1); err != nil {
-			return err
-		}
-		piece := least(c.in.Buffered(), data)
-		b, err := c.in.Peek(piece)
+		n, err := c.passOn(s, data)
 		if err != nil {
 			return err
 		}
-		c.deliver(s, b)
-		c.in.Discard(piece)
-		data -= piece
+		data -= n
 	}
 	if _, err := c.in.Discard(padding); err != nil {
 		return err
@@ -72,7 +66,14 @@ func (c *conn) deliver(s *Stream, b []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !s.over {
+	switch {
+	case s.over:
+	case s.sink != nil:
+		s.consumed += len(b)
+		if _, err := s.sink.Write(b); err != nil {
+			s.fail(err)
+		}
+	default:
 		s.inbox = append(s.inbox, b...)
 		s.arrived.Signal()
 	}
@@ -90,7 +91,11 @@ func (c *conn) settle(h frameHeader, s *Stream, padding int) error {
 			s.requestEnded = true
 			s.arrived.Signal()
 		}
+		if s.sink != nil {
+			s.grant(sinkWindow / 2)
+		}
 	}
+	c.in.keepClose(s != nil && s.sink != nil && !s.requestEnded)
 	if c.received < connectionWindow/2 {
 		return nil
 	}
@@ -154,12 +159,19 @@ func (s *Stream) take() error {
 	}
 	s.taken, s.inbox, s.spare = s.inbox, s.spare[:0], s.inbox
 	s.consumed += len(s.taken)
-	if s.consumed >= streamWindow/2 && !s.requestEnded {
-		c.out.add(appendWindowUpdate(nil, s.id, s.consumed))
-		s.window += s.consumed
-		s.consumed = 0
-	}
+	s.grant(streamWindow / 2)
 	return nil
+}
+
+// grant lets the client send again what was taken, once that is much. The
+// caller holds the lock.
+func (s *Stream) grant(much int) {
+	if s.consumed < much || s.requestEnded {
+		return
+	}
+	s.conn.out.add(appendWindowUpdate(nil, s.id, s.consumed))
+	s.window += s.consumed
+	s.consumed = 0
 }
 
 func least(a, b int) int {

@@ -6,7 +6,6 @@
 package h2
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -28,7 +27,8 @@ type Handler func(*Stream)
 // conn is one client's connection. One lock guards all of it: work under the
 // lock is short, and streams that share a link share its fate anyway.
 type conn struct {
-	in      *bufio.Reader
+	in      *Reader
+	link    io.WriteCloser
 	handler Handler
 	decoder *hpack.Decoder
 	request Request // the one being decoded
@@ -44,14 +44,12 @@ type conn struct {
 	over          bool
 }
 
-// NewReader returns a reader fit for Serve.
-func NewReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, readBufferSize) }
-
 // Serve answers one client until the link ends or the client breaks the
 // protocol. By then every stream is over; handlers may still be cleaning up.
-func Serve(in *bufio.Reader, link io.WriteCloser, handler Handler) error {
+func Serve(in *Reader, link io.WriteCloser, handler Handler) error {
 	c := &conn{
 		in:            in,
+		link:          link,
 		handler:       handler,
 		streams:       make(map[uint32]*Stream),
 		sendWindow:    defaultWindow,

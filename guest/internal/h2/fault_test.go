@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"testing"
@@ -37,7 +36,7 @@ func TestEndsAConnectionThatBreaksTheRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent := append(opening(c.sent), bytes.Repeat([]byte{0}, 1<<12)...)
-			in := bufio.NewReaderSize(bytes.NewReader(sent), readBufferSize)
+			in := NewReader(bytes.NewReader(sent))
 			var out bytes.Buffer
 			err := Serve(in, keepOpen{&out}, func(s *Stream) { untilEnd(s) })
 			var broken connectionError
@@ -98,6 +97,8 @@ func TestRefusesMalformedRequests(t *testing.T) {
 		"no method":            {0x84},
 		"no path":              {0x82},
 		"two paths":            {0x82, 0x84, 0x84},
+		"no number of bytes":   {0x82, 0x84, 0x0f, 13, 1, 'x'},
+		"two numbers of bytes": {0x82, 0x84, 0x0f, 13, 1, '1', 0x0f, 13, 1, '1'},
 		"an unknown pseudo":    {0x82, 0x84, 0x00, 2, ':', 'x', 1, 'y'},
 		"a pseudo field later": {0x82, 0x00, 1, 'a', 1, 'b', 0x84},
 	} {

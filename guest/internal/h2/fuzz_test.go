@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"testing"
@@ -16,7 +15,7 @@ func FuzzConnection(f *testing.F) {
 		if !bytes.HasPrefix(sent, []byte(preface)) {
 			sent = append([]byte(preface), sent...)
 		}
-		in := bufio.NewReaderSize(bytes.NewReader(sent), readBufferSize)
+		in := NewReader(bytes.NewReader(sent))
 		Serve(in, keepOpen{io.Discard}, echo)
 	})
 }

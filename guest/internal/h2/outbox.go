@@ -7,11 +7,12 @@ import (
 
 // outbox gathers frames from all streams and has one goroutine write them.
 // Whatever became ready while the last write ran leaves in the next one, so an
-// answer's headers and body usually travel together.
+// answer's headers and body usually travel together. Whoever lends bytes writes
+// them itself, while nobody else writes.
 type outbox struct {
 	mu      *sync.Mutex
 	pending []byte
-	writing bool
+	writing bool // by the one who drains, or by one who lends
 	closed  bool
 	work    sync.Cond // something is pending, or the outbox closed
 	room    sync.Cond // a sender may go on, or must look again
@@ -46,8 +47,8 @@ func (o *outbox) drain(w io.Writer) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
-		for len(o.pending) == 0 {
-			if o.closed {
+		for o.writing || len(o.pending) == 0 {
+			if o.closed && !o.writing {
 				return nil
 			}
 			o.work.Wait()

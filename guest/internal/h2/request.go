@@ -1,13 +1,18 @@
 package h2
 
-import "golang.org/x/net/http2/hpack"
+import (
+	"strconv"
 
-// Request is what a client asked: the pseudo-header fields. No operation of
-// the wire protocol needs another field.
+	"golang.org/x/net/http2/hpack"
+)
+
+// Request is what a client asked: the pseudo-header fields and the length of
+// the body. No operation of the wire protocol needs another field.
 type Request struct {
 	Method    string
 	Path      string
 	Authority string
+	Length    int64 // of the body, if the client said; else negative
 
 	malformed bool
 	regular   bool // a regular field was seen, so no pseudo field may follow
@@ -18,6 +23,9 @@ func (c *conn) onField(f hpack.HeaderField) {
 	r := &c.request
 	if len(f.Name) == 0 || f.Name[0] != ':' {
 		r.regular = true
+		if f.Name == "content-length" {
+			r.setLength(f.Value)
+		}
 		return
 	}
 	var field *string
@@ -36,6 +44,15 @@ func (c *conn) onField(f hpack.HeaderField) {
 		return
 	}
 	*field = f.Value
+}
+
+func (r *Request) setLength(value string) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 0 || r.Length >= 0 {
+		r.malformed = true
+		return
+	}
+	r.Length = n
 }
 
 func (r *Request) valid() bool {
@@ -70,7 +87,7 @@ func (c *conn) onHeaders(h frameHeader) error {
 		}
 		block = block[5:]
 	}
-	c.request = Request{}
+	c.request = Request{Length: -1}
 	_, err = c.decoder.Write(block)
 	c.in.Discard(h.length)
 	if err != nil {

@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -301,7 +300,7 @@ func TestSkipsWhatAnEarlierClientLeft(t *testing.T) {
 // answers serves raw bytes and returns all frames of the answer.
 func answers(t testing.TB, sent []byte) []frameHeader {
 	var out bytes.Buffer
-	Serve(bufio.NewReaderSize(bytes.NewReader(sent), readBufferSize), keepOpen{&out}, func(s *Stream) {
+	Serve(NewReader(bytes.NewReader(sent)), keepOpen{&out}, func(s *Stream) {
 		s.Respond(Header{Status: 200, Length: -1})
 		io.Copy(s, s)
 	})

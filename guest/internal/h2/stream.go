@@ -24,6 +24,8 @@ type Stream struct {
 	answerEnded  bool
 	over         bool // reset by either side, or the connection ended
 	onEnd        func()
+	sink         Sink  // where what arrives goes instead
+	failed       error // why it could not
 
 	taken []byte // the reader's part of what arrived; only it looks here
 	spare []byte
