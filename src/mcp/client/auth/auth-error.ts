@@ -92,7 +92,7 @@ export function createUnavailable(serverName: string, reason: string): LuminaGua
 }
 
 function fromUnknown(error: unknown, serverName: string): LuminaGuardError {
-  const isFetchFailure = error instanceof TypeError || errorNameOf(error) === "TimeoutError";
+  const isFetchFailure = error instanceof TypeError && error.message === "fetch failed";
   if (isFetchFailure) return createUnavailable(serverName, codeOf(error));
   return createAuthError("MCP_PROTOCOL", `${serverName}: authorisation failed`, {
     hint: "the server's OAuth metadata or its authorization server's answer cannot be used",

@@ -40,7 +40,8 @@ export async function authorize(
   const guarded = createGuardedFetch(options.realFetch, options.serverUrl);
   const engine = withDates(provider, guarded, options);
   const request = toRequest(options, guarded.fetch);
-  const exclusively = provider.exclusively ?? ((work) => work());
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> =>
+    provider.exclusively === undefined ? work() : provider.exclusively(work);
   try {
     const result = await exclusively(async () => {
       if ((await options.isNeeded?.()) === false) return "AUTHORIZED";

@@ -13,9 +13,9 @@ export interface AuthorizingProvider extends OAuthClientProvider {
    * Runs the work while no other process changes this login; what others wrote meanwhile is read
    * before it begins. Absent: nobody else has this login.
    */
-  readonly exclusively?: <T>(work: () => Promise<T>) => Promise<T>;
+  exclusively?<T>(work: () => Promise<T>): Promise<T>;
   /** Waits for the answer to `redirectToAuthorization`. Absent: nobody is there to ask. */
-  readonly authorizationResponse?: () => Promise<AuthorizationResponse>;
+  authorizationResponse?(): Promise<AuthorizationResponse>;
 }
 
 /** Tokens, and when they end. The fields pass through any provider that keeps its tokens whole. */

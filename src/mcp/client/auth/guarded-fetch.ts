@@ -3,6 +3,7 @@
  * not trusted: it must not make us ask the inside of our own network (SSRF).
  */
 import type { FetchLike } from "@modelcontextprotocol/client";
+import { LuminaGuardError } from "../../../errors.ts";
 import { createAuthError } from "./auth-error.ts";
 
 /** What the latest answer to a token request said beside its body. */
@@ -40,7 +41,8 @@ export function createGuardedFetch(next: FetchLike, serverUrl: URL): GuardedFetc
       return response;
     } catch (error) {
       if (isTokenRequest) answer = { dateMs: undefined, failure: "no answer" };
-      throw error;
+      if (error instanceof TypeError || error instanceof LuminaGuardError) throw error;
+      throw new TypeError("fetch failed", { cause: error }); // what the SDK takes for "no answer"
     }
   };
   return { fetch: guarded, lastAnswer: () => answer };
