@@ -229,7 +229,7 @@ describe("a request that brings its own approval", () => {
     ["an expiry", { expiresAt: "2099-01-01T00:00:00.000Z" }],
     ["a version of the policy", { policyVersion: "sha256:own" }],
   ])("is refused whole: %s", async (_what, more) => {
-    await using own = await createOwnLumina();
+    await using own = await createOwnLumina({ approvalTimeoutS: 1 });
     const { cliff, ledger } = await own.lumina.approvals.open();
     using _face = cliff.attach("test");
     const asking = cliff.request({ ...draftCall(), ...more });
