@@ -166,7 +166,13 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** Ends and removes what a killed process of this user left behind. */
   reap(): Promise<readonly string[]> {
-    return reapMachines(this.config.runtimeDir);
+    return reapMachines(this.config.runtimeDir, async (id) => {
+      const { recordLostMachine } = await import("./lost-machine.ts");
+      // it has ended, recorded or not
+      await this.openLedger()
+        .then((open) => recordLostMachine(open, id))
+        .catch(() => undefined);
+    });
   }
 
   /** The folder as a workspace. Raises WORKSPACE_REFUSED for the home folder, "/", and our own folders. */

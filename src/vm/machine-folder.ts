@@ -146,8 +146,12 @@ async function removeMachine(
 /**
  * Ends and removes every machine whose host process is dead. Returns their ids. Hypervisors die
  * with their host by themselves; this is the second net, and what takes the files away.
+ * @param onEnded awaited before the files of an ended machine go; it must not throw
  */
-export async function reapMachines(runtimeDir: string): Promise<readonly string[]> {
+export async function reapMachines(
+  runtimeDir: string,
+  onEnded: (id: string) => Promise<void> = () => Promise.resolve(),
+): Promise<readonly string[]> {
   const names = await readdir(runtimeDir).catch(() => []);
   const ids = new Set(
     names.flatMap(
@@ -161,6 +165,7 @@ export async function reapMachines(runtimeDir: string): Promise<readonly string[
     if (record === undefined && !(await isOld(join(runtimeDir, id)))) continue;
     if (record !== undefined && (await isRunning(record.host))) continue;
     for (const pid of await findHypervisor(runtimeDir, id, record)) killProcess(pid);
+    await onEnded(id);
     await removeMachine(runtimeDir, id, record?.groups ?? []);
     reaped.push(id);
   }
