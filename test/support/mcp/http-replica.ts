@@ -41,6 +41,8 @@ export class HttpReplica {
   fault: Fault | undefined;
   readonly #server: Server;
   readonly #serve: (req: IncomingMessage, res: ServerResponse, body: unknown) => Promise<void>;
+  /** what a session that is not known is answered with; 400 as the SDK's own example does */
+  forgottenStatus: 400 | 404 = 404;
   readonly #sessions = new Map<string, NodeStreamableHTTPServerTransport>();
   readonly #scheme: string;
   #port = 0;
@@ -129,11 +131,13 @@ export class HttpReplica {
     if (known !== undefined) return known.handleRequest(req, res, body);
     const isInitialize = (body as { method?: string } | undefined)?.method === "initialize";
     if (!isInitialize) {
-      res.writeHead(id === undefined ? 400 : 404, { "content-type": "application/json" });
+      res.writeHead(id === undefined ? 400 : this.forgottenStatus, {
+        "content-type": "application/json",
+      });
       res.end(
         JSON.stringify({
           jsonrpc: "2.0",
-          error: { code: -32001, message: "no session" },
+          error: { code: -32001, message: "No valid session ID provided" },
           id: null,
         }),
       );

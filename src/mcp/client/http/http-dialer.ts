@@ -54,7 +54,7 @@ async function dialStreamable(options: HttpDialerOptions, dial: DialOptions): Pr
     prior: priorOf(client),
     network: "tcp",
     isSession: () => transport.sessionId !== undefined,
-    isSessionLost: (error) => transport.sessionId !== undefined && isStatus(error, [404]),
+    isSessionLost: (error) => transport.sessionId !== undefined && isSessionForgotten(error),
     close: async () => {
       // the server may be gone or not allow it; the session then ends with its own time
       if (transport.sessionId !== undefined)
@@ -101,6 +101,17 @@ function isNotStreamable(error: unknown): boolean {
     each = each.cause;
   }
   return false;
+}
+
+/**
+ * A server that does not know the session says 404 (2025-11-25, basic/transports, "Session Management").
+ * Those after the SDK's own example say 400, and that the session id is not valid.
+ */
+function isSessionForgotten(error: unknown): boolean {
+  if (isStatus(error, [404])) return true;
+  if (!(error instanceof SdkHttpError) || error.data.status !== 400) return false;
+  const { text } = error.data;
+  return typeof text === "string" && /\bno valid session\b/i.test(text);
 }
 
 function isStatus(error: unknown, statuses: readonly number[]): boolean {

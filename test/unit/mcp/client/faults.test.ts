@@ -217,14 +217,18 @@ it("follows no redirect to another origin, and sends nothing there", async () =>
   expect(elsewhere.received).toEqual([]);
 });
 
-it("takes a session that the server forgot up again, once for all who wait", async () => {
-  await using each = await open({ era: "session" });
-  each.replica.forgetSessions();
-  const keys = Array.from({ length: 20 }, (_, index) => `k${String(index)}`);
-  await Promise.all(keys.map((key) => each.count(key)));
-  expect([...each.replica.ledger.values()]).toEqual(keys.map(() => 1));
-  expect(each.replica.calls("initialize")).toHaveLength(2);
-});
+it.each([404, 400] as const)(
+  "takes a session that was forgotten (%i) up again, once for all",
+  async (status) => {
+    await using each = await open({ era: "session" });
+    each.replica.forgottenStatus = status;
+    each.replica.forgetSessions();
+    const keys = Array.from({ length: 20 }, (_, index) => `k${String(index)}`);
+    await Promise.all(keys.map((key) => each.count(key)));
+    expect([...each.replica.ledger.values()]).toEqual(keys.map(() => 1));
+    expect(each.replica.calls("initialize")).toHaveLength(2);
+  },
+);
 
 it("ends its session with the server when it is closed", async () => {
   const each = await open({ era: "session" });
