@@ -62,6 +62,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: "interop",
+          include: ["test/interop/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "long",
           include: ["test/long/**/*.test.ts"],
           globalSetup: ["test/support/setup-images.ts"],

@@ -10,6 +10,7 @@ missing=""
 for pair in pip3:python3-pip unsquashfs:squashfs-tools git:git; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
+python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
   if [ "$(id -u)" != 0 ]; then
     echo "test: packages are missing; run: sudo apt-get install --no-install-recommends -y$missing" >&2
@@ -37,6 +38,10 @@ fi
 
 say "unit tests with coverage, on Node $(node --version)"
 npm run --silent coverage
+
+say "public MCP servers"
+sh scripts/setup-interop.sh
+npm run --silent test:interop
 
 for version in 22 24; do
   folder=".cache/node-$version"

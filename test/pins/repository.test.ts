@@ -30,7 +30,7 @@ describe("files", () => {
 
   it("name no host that is not named here", () => {
     const found = files
-      .filter((path) => !/^(LICENSE|package-lock.json|guest\/.*)$/.test(path))
+      .filter((path) => !/^(LICENSE|(test\/interop\/)?package-lock.json|guest\/.*)$/.test(path))
       .flatMap((path) => [...readProjectFile(path).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)])
       .map(([, host]) => host ?? "");
     const allowed = [
@@ -117,10 +117,35 @@ describe("package.json", () => {
   });
 });
 
+describe("the servers of test/interop/", () => {
+  const read = (name: string): string => readProjectFile(`test/interop/${name}`);
+
+  it("are pinned exactly and locked, wherever they are fetched from", () => {
+    const { dependencies } = readPackageFile("test/interop/package.json");
+    expect(Object.keys(dependencies).length).toBeGreaterThanOrEqual(12);
+    const loose = Object.values(dependencies).filter((each) => !/^\d+\.\d+\.\d+$/.test(each));
+    expect(loose).toEqual([]);
+    const { packages } = JSON.parse(read("package-lock.json")) as {
+      packages: Record<string, PackageLockEntry>;
+    };
+    expect(packages[""]?.dependencies).toEqual(dependencies);
+    const others = Object.entries(packages).filter(([path]) => path !== "");
+    expect(others.filter(([, each]) => each.integrity === undefined)).toEqual([]);
+    expect(others.filter(([, each]) => each.resolved !== undefined)).toEqual([]);
+  });
+
+  it("in Python are pinned with all they need", () => {
+    const lines = read("requirements.txt").trim().split("\n");
+    expect(lines.filter((line) => !/^[\w.-]+==[\w.]+$/.test(line))).toEqual([]);
+    expect(lines).toContainEqual(expect.stringMatching(/^mcp-server-time==/));
+  });
+});
+
 interface PackageLockEntry {
   readonly dependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
   readonly integrity?: string;
+  readonly resolved?: string;
   readonly hasInstallScript?: boolean;
 }
 
