@@ -9,15 +9,21 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { identifyNow } from "./process-identity.ts";
 
+/** A child that was started, so that it has a number: 0 in its place would mean ourselves (kill(2)). */
+export type StartedChild = ChildProcess & { readonly pid: number };
+
+export function isStarted(child: ChildProcess): child is StartedChild {
+  return child.pid !== undefined;
+}
+
 /** Whether a child that was started has ended. */
-export function hasExited(child: ChildProcess): boolean {
+export function hasExited(child: StartedChild): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** Signals every member; whether there was one. Signal 0 only asks. */
-export function signalGroup(leader: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+export function signalGroup(leader: StartedChild, signal: NodeJS.Signals | 0): boolean {
   const { pid } = leader;
-  if (pid === undefined) return false; // it was never started
   if (process.platform === "win32") return !hasExited(leader) && leader.kill(signal);
   if (hasExited(leader) && identifyNow(pid) !== undefined) return false;
   try {
@@ -29,11 +35,11 @@ export function signalGroup(leader: ChildProcess, signal: NodeJS.Signals | 0): b
 }
 
 /** Whether a member runs. One that ended and waits for its parent to hear of it does not. */
-export function isGroupRunning(leader: ChildProcess): boolean {
+export function isGroupRunning(leader: StartedChild): boolean {
   if (!signalGroup(leader, 0)) return false;
   const pids = listProcesses();
   // without /proc the kernel's word has to do
-  return pids === undefined || pids.some((pid) => isRunningMember(pid, leader.pid ?? 0));
+  return pids === undefined || pids.some((pid) => isRunningMember(pid, leader.pid));
 }
 
 /** State and group are the first and third field of /proc/PID/stat after the command name. */

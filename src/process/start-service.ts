@@ -17,7 +17,8 @@ import { LuminaGuardError } from "../errors.ts";
 import type { ChildExit } from "./child.ts";
 import { closeInherited } from "./inherited-descriptors.ts";
 import { killAtExit } from "./kill-at-exit.ts";
-import { hasExited, signalGroup } from "./process-group.ts";
+import { hasExited, isStarted, signalGroup } from "./process-group.ts";
+import type { StartedChild } from "./process-group.ts";
 import { stopService } from "./stop-service.ts";
 import { createTail } from "./tail.ts";
 
@@ -49,7 +50,7 @@ export interface Service {
   readonly kill: () => void;
 }
 
-export type ServiceProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+type ServiceProcess = StartedChild & ChildProcessByStdio<Writable, Readable, Readable>;
 
 const stderrLineBytesMax = 8192;
 /** longest wait for what was written before the exit, in `ms`: a process that left the group may hold the pipes */
@@ -78,7 +79,7 @@ export async function startService(
     return exit;
   });
   return {
-    pid: child.pid ?? 0,
+    pid: child.pid,
     stdin: child.stdin,
     stdout: child.stdout,
     exited: exited.promise,
@@ -105,7 +106,8 @@ async function spawnService(
     });
     await once(child, "spawn");
     child.on("error", () => undefined); // a signal that could not be sent
-    return child as ServiceProcess;
+    if (isStarted(child)) return child as ServiceProcess;
+    throw new Error("it has no number");
   } catch (error) {
     throw startError(file, cwd, error as NodeJS.ErrnoException);
   }

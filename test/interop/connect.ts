@@ -24,7 +24,7 @@ export async function connect(server: InteropServer): Promise<Connection> {
 
 async function connectStdio({ name, program }: InteropServer): Promise<Connection> {
   const client = createClient();
-  let pid = 0;
+  let pid: number | undefined;
   await client.connect(
     stdio({
       ...program,
@@ -36,7 +36,10 @@ async function connectStdio({ name, program }: InteropServer): Promise<Connectio
   );
   return {
     client,
-    pid: () => pid,
+    pid: () => {
+      if (pid === undefined) throw new Error("a connected server was started");
+      return pid;
+    },
     restart: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => client.close(),
   };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { killProcess } from "../../../src/process/child.ts";
 import { identifyProcess } from "../../../src/process/process-identity.ts";
 import type { ProcessIdentity } from "../../../src/process/process-identity.ts";
 import { startService } from "../../../src/process/start-service.ts";
@@ -93,14 +94,18 @@ describe("a service", () => {
   });
 
   it("takes along what left its group while it is still its child", async () => {
-    const script = "trap '' TERM; setsid sleep 600 & echo $!; while :; do sleep 600; done";
+    const script =
+      "trap '' TERM; setsid sh -c 'echo $$; exec sleep 600' & while :; do sleep 600; done";
     const { service, family } = await startShell(script);
+    expect(family).toHaveLength(2);
     await service.stop(50);
     await areGone(family, 1_000);
   });
 
   it("that ends unasked takes along what it started", async () => {
-    const { service, family } = await startShell("sleep 600 & echo $!; exit 3");
+    const { service, family } = await startShell("sleep 600 & echo $!; read _; exit 3");
+    expect(family).toHaveLength(2);
+    service.stdin.write("\n");
     expect(await service.closed).toEqual({ exitCode: 3, signal: null });
     await areGone(family, 1_000);
   });
@@ -115,10 +120,14 @@ describe("a service", () => {
   });
 
   it("is closed although a process that left it holds its pipes", async () => {
-    const { service, family } = await startShell("setsid sleep 600 & echo $!; exit 0");
+    const { service, family } = await startShell(
+      "setsid sh -c 'echo $$; exec sleep 600' & read _; exit 0",
+    );
+    expect(family).toHaveLength(2);
+    service.stdin.write("\n");
     expect(await service.closed).toEqual({ exitCode: 0, signal: null });
     expect(service.stdout.destroyed).toBe(true);
-    process.kill(family.at(-1)?.pid ?? 0, "SIGKILL");
+    killProcess(family[1]!.pid);
   });
 
   it("is killed at once when that is asked", async () => {

@@ -77,13 +77,13 @@ export class StdioConnector {
     this.#refuseWhenLooping();
     await this.#wait(either);
     const transport = new StdioTransport(this.#options);
-    await transport.spawn().catch((error: unknown) => {
+    const pid = await transport.spawn().catch((error: unknown) => {
       this.#policy.recordEnd(this.#clock.now(), 0);
       throw error;
     });
     this.#last = transport;
-    this.#recorded = this.#record(transport, this.#clock.now());
-    this.#options.onEvent?.({ kind: "started", pid: transport.pid ?? 0 });
+    this.#recorded = this.#record(transport, pid, this.#clock.now());
+    this.#options.onEvent?.({ kind: "started", pid });
     if (either.aborted) await transport.close();
     either.throwIfAborted();
     return transport;
@@ -123,14 +123,14 @@ export class StdioConnector {
   readonly #waitOnClock = (ms: number, signal: AbortSignal): Promise<void> =>
     waitFor(ms, this.#clock, signal);
 
-  async #record(transport: StdioTransport, startedAt: number): Promise<void> {
+  async #record(transport: StdioTransport, pid: number, startedAt: number): Promise<void> {
     const exit = await transport.closed;
     if (exit === undefined) return;
     this.#lastExit = exit;
     const wasAsked = !transport.hasDied;
     const now = this.#clock.now();
     if (!wasAsked) this.#policy.recordEnd(now, now - startedAt);
-    this.#options.onEvent?.({ kind: "ended", pid: transport.pid ?? 0, exit, wasAsked });
+    this.#options.onEvent?.({ kind: "ended", pid, exit, wasAsked });
   }
 
   #refuseWhenLooping(): void {

@@ -77,11 +77,12 @@ export class StdioTransport implements Transport {
   }
 
   /**
-   * Starts the child, as `start` would; what it writes waits for `start`. Rejects with TOOL_MISSING or
-   * PROCESS_FAILED when it does not start.
+   * Starts the child, as `start` would, and gives its pid; what it writes waits for `start`. Rejects with
+   * TOOL_MISSING or PROCESS_FAILED when it does not start.
    */
-  async spawn(): Promise<void> {
-    await this.#spawn();
+  async spawn(): Promise<number> {
+    const { pid } = await this.#spawn();
+    return pid;
   }
 
   /** Starts the child and reads what it writes. */

@@ -41,6 +41,7 @@ describe("a managed client over stdio", () => {
     const { client, events } = await connect(server, { totalMs: 20_000, dialMs: 20_000 });
     const first = await ask(client, "pid");
     const before = starts(events);
+    expect(Number(first)).toBeGreaterThan(1);
     process.kill(Number(first), "SIGKILL");
     const second = await ask(client, "pid", true);
     expect(second).not.toBe(first);

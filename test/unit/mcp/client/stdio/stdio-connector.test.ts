@@ -56,7 +56,7 @@ describe("a server that is kept alive", () => {
   it("is a fresh child at each opening, and the one before is ended", async () => {
     const { connector, events } = createConnector(scriptedServer());
     const first = await connect(connector);
-    const family = await listFamily(first.transport.pid ?? 0);
+    const family = await listFamily(first.transport.pid!);
     const second = await connect(connector);
     await areGone(family, 1_000);
     expect(await callForText(second.client, "pid")).toBe(String(second.transport.pid));

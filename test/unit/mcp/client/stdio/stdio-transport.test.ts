@@ -6,6 +6,7 @@ import type {
   StdioServer,
   StdioTransportOptions,
 } from "../../../../../src/mcp/client/stdio/stdio-transport.ts";
+import { killProcess } from "../../../../../src/process/child.ts";
 import { eventually } from "../../../../support/eventually.ts";
 import { areGone, listFamily } from "../../../../support/host-process.ts";
 import {
@@ -142,10 +143,10 @@ describe("a server over stdio", () => {
 
   it("that is killed ends what is in flight, and its group", async () => {
     const { client, transport } = await connect(scriptedServer("forks"));
-    const family = await listFamily(transport.pid ?? 0);
+    const family = await listFamily(transport.pid!);
     expect(family).toHaveLength(2);
     const hanging = callForText(client, "hang");
-    process.kill(transport.pid ?? 0, "SIGKILL");
+    killProcess(transport.pid!);
     await expect(hanging).rejects.toMatchObject(connectionClosed);
     await areGone(family, 2_000);
   });
@@ -193,7 +194,7 @@ describe("a server over stdio", () => {
     ["ignores-sigterm", "SIGKILL"],
   ])("that stays (%s) is ended with all it started: %s", async (way, signal) => {
     const { client, transport } = await connect(scriptedServer(way, "ignores-end"));
-    const family = await listFamily(transport.pid ?? 0);
+    const family = await listFamily(transport.pid!);
     const hanging = callForText(client, "hang");
     hanging.catch(() => undefined);
     await eventually("it was asked", () => transport.stderrTail().includes("hanging"));
@@ -201,7 +202,7 @@ describe("a server over stdio", () => {
     await expect(hanging).rejects.toMatchObject(connectionClosed);
     await closing;
     expect((await transport.closed)?.signal).toBe(signal);
-    if (way === "leaves-group") process.kill(family.at(-1)?.pid ?? 0, "SIGKILL");
+    if (way === "leaves-group") killProcess(family[1]!.pid);
     await areGone(family, 2_000);
   });
 
