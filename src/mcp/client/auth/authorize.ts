@@ -4,7 +4,12 @@
  * server was away for a moment, and what goes wrong can be acted on.
  */
 import { auth } from "@modelcontextprotocol/client";
-import type { AuthOptions, FetchLike, OAuthClientProvider } from "@modelcontextprotocol/client";
+import type {
+  AuthOptions,
+  AuthResult,
+  FetchLike,
+  OAuthClientProvider,
+} from "@modelcontextprotocol/client";
 import type { Clock } from "../../../base/clock.ts";
 import { createLoginRequired, createUnavailable, toAuthError } from "./auth-error.ts";
 import { dateTokens } from "./authorizing-provider.ts";
@@ -40,24 +45,26 @@ export async function authorize(
   const guarded = createGuardedFetch(options.realFetch, options.serverUrl);
   const engine = withDates(provider, guarded, options);
   const request = toRequest(options, guarded.fetch);
-  const exclusively = <T>(work: () => Promise<T>): Promise<T> =>
-    provider.exclusively === undefined ? work() : provider.exclusively(work);
-  try {
-    const result = await exclusively(async () => {
-      if ((await options.isNeeded?.()) === false) return "AUTHORIZED";
-      return auth(engine, request);
-    });
-    if (result === "AUTHORIZED") return;
-    // a person may take minutes: nothing is held meanwhile
-    const response = await provider.authorizationResponse?.();
-    if (response === undefined) throw new Error("a redirect is for a person who is there");
-    const { code, iss } = response;
-    await exclusively(() =>
-      auth(engine, { ...request, authorizationCode: code, ...(iss !== undefined && { iss }) }),
-    );
-  } catch (error) {
-    throw toAuthError(error, options.serverName);
-  }
+  const run = async (
+    more: Partial<AuthOptions>,
+    isNeeded?: () => Promise<boolean>,
+  ): Promise<AuthResult> => {
+    const work = async (): Promise<AuthResult> => {
+      if ((await isNeeded?.()) === false) return "AUTHORIZED";
+      return auth(engine, { ...request, ...more });
+    };
+    try {
+      return await (provider.exclusively === undefined ? work() : provider.exclusively(work));
+    } catch (error) {
+      throw toAuthError(error, options.serverName);
+    }
+  };
+  if ((await run({}, options.isNeeded)) === "AUTHORIZED") return;
+  // a person may take minutes: nothing is held meanwhile
+  const response = await provider.authorizationResponse?.();
+  if (response === undefined) throw new Error("a redirect is for a person who is there");
+  const { code, iss } = response;
+  await run({ authorizationCode: code, ...(iss !== undefined && { iss }) });
 }
 
 function toRequest(options: AuthorizeOptions, fetchFn: FetchLike): AuthOptions {

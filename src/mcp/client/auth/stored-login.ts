@@ -94,7 +94,10 @@ export class StoredLogin implements AuthorizingProvider {
     const { clientId, clientSecret, expectedIssuer } = this.#options;
     if (clientId === undefined) {
       const login = await this.#read();
-      return login.clients[context?.issuer ?? login.issuer ?? ""];
+      const client = login.clients[context?.issuer ?? login.issuer ?? ""];
+      return this.#visit === undefined || hasRedirect(client, this.redirectUrl)
+        ? client
+        : undefined;
     }
     return {
       client_id: clientId,
@@ -188,6 +191,15 @@ function describeClient(options: OAuthOptions, redirectUrl: string): OAuthClient
     application_type: "native",
     ...(scopes !== undefined && { scope: scopes.join(" ") }),
   };
+}
+
+/** Whether a client may be answered there; many servers compare the port, too. One that is no registration may. */
+function hasRedirect(
+  client: StoredOAuthClientInformation | undefined,
+  redirectUrl: string,
+): boolean {
+  const redirects = client !== undefined && "redirect_uris" in client ? client.redirect_uris : [];
+  return redirects.length === 0 || redirects.includes(redirectUrl);
 }
 
 function checkServer(state: OAuthDiscoveryState, { expectedIssuer, flow }: OAuthOptions): void {
