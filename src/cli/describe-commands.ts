@@ -7,6 +7,7 @@ import type * as MachineCommands from "./commands/machines.ts";
 import { collect, commaList, examples, wholeNumber } from "./command-options.ts";
 import type { Done } from "./command-options.ts";
 import { describeApprovals } from "./describe-approvals.ts";
+import { describeMcp } from "./describe-mcp.ts";
 import { describePolicy } from "./describe-policy.ts";
 import type { CliIo } from "./io.ts";
 
@@ -23,6 +24,7 @@ export function describeCommands(program: Command, io: CliIo, setExitCode: SetEx
   describeApprovals(program, io, done);
   describeAudit(program, io, done);
   describePolicy(program, io, done);
+  describeMcp(program, io, done);
   describeRest(program, io, done);
   for (const command of allCommands(program)) quiet(command, io);
 }

@@ -36,6 +36,8 @@ export interface Config {
   readonly approvalTimeoutS: number;
   /** `yes`: `approvals approve --yes` asks nobody; said in the person's own file only */
   readonly scriptedApproval: string;
+  /** variables that a project's `.mcp.json` may use, separated by commas; said in the person's own file only */
+  readonly mcpVariables: string;
 }
 
 type Key = keyof Config;
@@ -136,6 +138,7 @@ function describeSettings(
     },
     approvalTimeoutS: number("LUMINAGUARD_APPROVAL_TIMEOUT", 300, 1, 86_400),
     scriptedApproval: { variable: undefined, fallback: "no", words: ["no", "yes"], inFile: true },
+    mcpVariables: { variable: undefined, fallback: "", inFile: true },
   };
 }
 

@@ -1,9 +1,8 @@
 /** Policy files that do not come with the package: a person's own, and the one in a repository. */
-import { constants } from "node:fs";
-import { lstat, open, readdir } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../base/host-error.ts";
+import { readPlainFile } from "../base/read-plain-file.ts";
 import { LuminaGuardError, messageOf } from "../errors.ts";
 import type { PolicyFile } from "./policy-file.ts";
 
@@ -38,7 +37,7 @@ export async function readPolicyFile(
   path: string,
   { name = basename(path) }: ReadPolicyOptions = {},
 ): Promise<PolicyFile> {
-  const text = await readBounded(path, ownBytesMax, 0);
+  const text = await readBounded(path, ownBytesMax, true);
   if (text === undefined) throw unreadable(path, "no such file");
   return { name, text, origin: path.endsWith(repositoryPolicyPath) ? "repository" : "user" };
 }
@@ -55,7 +54,7 @@ export async function readRepositoryPolicy(root: string): Promise<PolicyFile | u
   });
   if (folder === undefined) return undefined;
   if (!folder.isDirectory()) throw unreadable(path, `${dirname(path)} is no folder`);
-  const text = await readBounded(path, repositoryBytesMax, constants.O_NOFOLLOW);
+  const text = await readBounded(path, repositoryBytesMax, false);
   if (text === undefined) return undefined;
   return { name: repositoryPolicyPath, text, origin: "repository" };
 }
@@ -69,39 +68,13 @@ async function listFolder(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function readBounded(
+function readBounded(
   path: string,
   bytesMax: number,
-  flags: number,
+  followsLink: boolean,
 ): Promise<string | undefined> {
-  let file: FileHandle;
-  try {
-    // a pipe in a file's place must not be waited for
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw unreadable(path, errnoOf(error) === "ELOOP" ? "is a link" : messageOf(error));
-  }
-  try {
-    if (!(await file.stat()).isFile()) throw unreadable(path, "is no plain file");
-    const buffer = Buffer.alloc(bytesMax + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length <= bytesMax; length += read) {
-      read = (await file.read(buffer, length, buffer.length - length)).bytesRead;
-    }
-    if (length > bytesMax) throw unreadable(path, `is larger than ${bytesMax / 1024} KiB`);
-    return decode(path, buffer.subarray(0, length));
-  } finally {
-    await file.close();
-  }
-}
-
-function decode(path: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw unreadable(path, "is not text in UTF-8", error);
-  }
+  const refuse = (why: string, cause?: unknown): Error => unreadable(path, why, cause);
+  return readPlainFile(path, { bytesMax, followsLink, refuse });
 }
 
 function unreadable(path: string, why: string, cause?: unknown): LuminaGuardError {

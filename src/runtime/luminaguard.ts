@@ -5,6 +5,7 @@
 import { PausableClock } from "../base/clock.ts";
 import { toHostError } from "../base/host-error.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
+import { readVersion } from "../config/version.ts";
 import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
 import type { ImageStore } from "../image/image-store.ts";
@@ -23,6 +24,7 @@ import { DryGround, HostGround } from "./ground.ts";
 import type { Ground } from "./ground.ts";
 import { CliffDesk } from "./cliff-desk.ts";
 import { MachineDesk } from "./machine-desk.ts";
+import { McpDesk } from "./mcp-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { OpenLedger } from "./open-ledger.ts";
@@ -66,6 +68,8 @@ export class LuminaGuard implements AsyncDisposable {
   /** the Approval Cliff: what leaves a machine is asked about here */
   readonly approvals: CliffDesk;
   readonly audit: AuditDesk;
+  /** MCP servers by name */
+  readonly mcp: McpDesk;
   /** this host, for whoever wants to know what it can do */
   readonly host: HostGround;
   readonly #ground: Ground;
@@ -88,6 +92,7 @@ export class LuminaGuard implements AsyncDisposable {
     this.#ledger = new SharedLedger(config);
     this.#records = dryRun ? null : this.#ledger;
     this.audit = new AuditDesk(openLedger);
+    this.mcp = new McpDesk({ config, version: readVersion(), spawn: (wish) => this.spawn(wish) });
     this.host = new HostGround(config, this.images);
     this.#ground = dryRun ? new DryGround(config.runtimeDir) : this.host;
   }

@@ -9,6 +9,7 @@ export type { ImageSummary } from "../image/image-store.ts";
 export type { Selection, CanaryResult } from "../vm/select.ts";
 export type { Approval, ApprovalState } from "../approvals/approval.ts";
 export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
+export type { EnvelopeDraft } from "../approvals/envelope.ts";
 export type { Grant } from "../approvals/grant.ts";
 export type { VerifiedChain } from "../audit/chain-verifier.ts";
 export type {

@@ -17,5 +17,6 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
     policyPreset: "balanced",
     approvalTimeoutS: 300,
     scriptedApproval: "no",
+    mcpVariables: "",
   });
 });

@@ -19,6 +19,7 @@ import type { Clock } from "../../base/clock.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import type { Call, CallObserver } from "./calls.ts";
 import type { ConnectionSnapshot, StateChange } from "./connection-state.ts";
+import { askWhetherThere } from "./ask-whether-there.ts";
 import { createMcpError } from "./delivery.ts";
 import { Engine } from "./engine.ts";
 import { HumanClock } from "./human-clock.ts";
@@ -185,11 +186,9 @@ export class ManagedClient {
     );
   }
 
-  /** Asks the server whether it is there, as its era has it: `ping` or `server/discover`. */
+  /** Asks the server whether it is there, as its era has it. Any answer of the server's says yes. */
   async ping(options?: RequestOptions): Promise<void> {
-    await this.#read("ping", options, (client, each) =>
-      client.getProtocolEra() === "modern" ? client.discover(each) : client.ping(each),
-    );
+    await this.#read("ping", options, (client, each) => askWhetherThere(client, each));
   }
 
   /** Changes of one resource, in the eras before 2026-07-28; wished for again after a reconnect. */

@@ -4,6 +4,7 @@
  * fails first in a call.
  */
 import type { HealthOptions } from "../http/http-options.ts";
+import { askWhetherThere } from "../ask-whether-there.ts";
 import { explainError } from "../explain.ts";
 import type { EndpointSet } from "./endpoint-set.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -54,11 +55,7 @@ export class HealthCheck {
     const options = { timeout: this.#options.timeoutMs, signal: this.#end.signal };
     const wasHealthy = endpoint.isHealthy;
     try {
-      await endpoint.link.use(
-        ({ client }) =>
-          client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options),
-        this.#end.signal,
-      );
+      await endpoint.link.use(({ client }) => askWhetherThere(client, options), this.#end.signal);
       endpoint.endWell();
       if (!wasHealthy) this.#onChange(`${endpoint.name} is healthy again`);
     } catch (error) {

@@ -1,0 +1,183 @@
+/**
+ * An MCP server that is a program, started in a machine of its own: it sees neither the host's files nor
+ * a network. What the image lacks is refused with the reason, but for a program without parts, which is
+ * brought along.
+ */
+import { access, constants, open } from "node:fs/promises";
+import { basename, delimiter, isAbsolute, join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import { escapeText } from "../base/escape-text.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { StreamTransport } from "../mcp/client/stream-transport.ts";
+import type { DialedServer } from "../mcp/client/plan.ts";
+import type { ExecHandle } from "./exec-handle.ts";
+import type { Machine } from "./machine.ts";
+
+export interface McpMachineOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** where the host's programs are looked up */
+  readonly searchPath: string;
+  readonly spawn: (signal: AbortSignal) => Promise<Machine>;
+  /** each piece of what the server writes to stderr; hostile text */
+  readonly onStderr?: ((text: string) => void) | undefined;
+}
+
+/** where a program that is brought along lies in the machine */
+const broughtFolder = "/opt/mcp";
+/** largest program that is brought along, in bytes */
+const broughtBytesMax = 256 * 1024 * 1024;
+
+/** A server to connect to; each connection is a fresh machine. */
+export function inMachine(options: McpMachineOptions): DialedServer {
+  return {
+    kind: "dialed",
+    // a machine's first start may build an image and freeze a template
+    dialMs: 120_000,
+    createDialer: () => ({
+      name: options.name,
+      dial: async ({ createClient, prior, timeoutMs, signal }) => {
+        const machine = await options.spawn(signal);
+        try {
+          const transport = await startServer(machine, options);
+          const client = createClient();
+          const known = prior === undefined ? {} : { prior };
+          await client.connect(transport, { timeout: timeoutMs, signal, ...known });
+          const discover = client.getDiscoverResult();
+          return {
+            client,
+            prior: discover === undefined ? { kind: "legacy" } : { kind: "modern", discover },
+            network: "pipe",
+            isSession: () => discover === undefined,
+            isSessionLost: () => false,
+            close: async () => {
+              await client.close();
+              await machine.stop();
+            },
+          };
+        } catch (error) {
+          await machine.stop();
+          throw error;
+        }
+      },
+      close: () => Promise.resolve(),
+    }),
+  };
+}
+
+async function startServer(machine: Machine, options: McpMachineOptions): Promise<StreamTransport> {
+  const program = await findProgram(machine, options);
+  const exec = machine.exec([program, ...options.args], {
+    env: options.env,
+    stdin: true,
+    cwd: "/",
+  });
+  const readable = new PassThrough();
+  const end = (): Promise<void> => machine.stop();
+  void pump(exec, readable, options);
+  return new StreamTransport({ readable, writable: stdinOf(exec), end });
+}
+
+/** In the machine, or brought along. */
+async function findProgram(machine: Machine, options: McpMachineOptions): Promise<string> {
+  const { command, name } = options;
+  try {
+    await machine
+      .exec(["sh", "-c", 'command -v -- "$1" >/dev/null', "sh", command], { cwd: "/" })
+      .then(({ exitCode }) => {
+        if (exitCode !== 0) throw new LuminaGuardError("EXEC_NOT_FOUND", command);
+      });
+    return command;
+  } catch (error) {
+    if (!isLuminaGuardError(error, "EXEC_NOT_FOUND")) throw error;
+  }
+  const path = await findOnHost(command, options.searchPath);
+  const bytes = path === undefined ? undefined : await readStaticProgram(path);
+  if (bytes !== undefined) {
+    const target = `${broughtFolder}/${basename(command)}`;
+    await machine.files.write(target, bytes, { mode: 0o755 });
+    return target;
+  }
+  const what =
+    path === undefined ? "is neither in the machine nor here" : "needs more than its own file";
+  throw new LuminaGuardError(
+    "EXEC_NOT_FOUND",
+    `${escapeText(name)}: ${escapeText(command)} ${what}`,
+    {
+      hint: "give the entry an image that has it (luminaguard.image), or start it on this host: --on-host",
+    },
+  );
+}
+
+async function findOnHost(command: string, searchPath: string): Promise<string | undefined> {
+  const candidates = isAbsolute(command)
+    ? [command]
+    : command.includes("/")
+      ? []
+      : searchPath.split(delimiter).map((folder) => join(folder, command));
+  for (const path of candidates) {
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
+}
+
+/** The program, if it is an ELF file that asks for no interpreter (no PT_INTERP, type 3) and so for no library. */
+export async function readStaticProgram(path: string): Promise<Buffer | undefined> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const stat = await file.stat();
+  if (!stat.isFile() || stat.size > broughtBytesMax || stat.size < 64) return undefined;
+  const bytes = await file.readFile();
+  const isElf64 = bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2 && bytes[5] === 1;
+  if (!isElf64) return undefined;
+  const offset = Number(bytes.readBigUInt64LE(32));
+  const size = bytes.readUInt16LE(54);
+  const count = bytes.readUInt16LE(56);
+  if (size < 4 || offset + size * count > bytes.length) return undefined;
+  for (let index = 0; index < count; index += 1) {
+    if (bytes.readUInt32LE(offset + size * index) === 3) return undefined;
+  }
+  return bytes;
+}
+
+async function pump(
+  exec: ExecHandle,
+  readable: PassThrough,
+  { onStderr }: McpMachineOptions,
+): Promise<void> {
+  try {
+    for await (const { source, data } of exec.output) {
+      if (source === "stderr") onStderr?.(data.toString("utf8"));
+      else if (!readable.write(data)) await drained(readable);
+    }
+    readable.end();
+  } catch (error) {
+    readable.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function drained(stream: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done);
+  });
+}
+
+function stdinOf(exec: ExecHandle): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      exec.write(chunk).then(() => done(), done);
+    },
+    final: (done) => {
+      exec.endStdin().then(() => done(), done);
+    },
+  });
+}
