@@ -27,3 +27,10 @@ export type {
 } from "./client/connection-state.ts";
 export type { Delivery, FailureFacts } from "./client/delivery.ts";
 export type { Subscription } from "./client/subscription.ts";
+
+// metrics, and whatever else follows calls
+export { renderExposition } from "../metrics/exposition.ts";
+export { MetricsRegistry } from "../metrics/metrics-registry.ts";
+export type { MetricSnapshot } from "../metrics/metrics-registry.ts";
+export { countTokenRefreshes } from "./client/telemetry/client-metrics.ts";
+export type { CallEnd, CallObserver, CallWatch } from "./client/call.ts";

@@ -93,7 +93,10 @@ it("the values of luminaguard/mcp are these", () => {
   expect(Object.keys(mcpFace).sort()).toEqual([
     "HttpServer",
     "ManagedClient",
+    "MetricsRegistry",
+    "countTokenRefreshes",
     "createOAuthFetch",
     "http",
+    "renderExposition",
   ]);
 });

@@ -2,9 +2,9 @@
  * The life of one call: an endpoint is chosen, the call made, and what came of it judged; it is sent
  * again where that is safe and useful. Every way through ends in a result or in one typed error.
  */
-import type { Client, RequestOptions } from "@modelcontextprotocol/client";
 import type { Clock } from "../../base/clock.ts";
 import type { LuminaGuardError } from "../../errors.ts";
+import type { Call, CallEnd, CallObserver, CallWatch, RequestMeta } from "./call.ts";
 import { createMcpError } from "./delivery.ts";
 import type { Dialed } from "./dialer.ts";
 import type { Endpoint } from "./endpoints/endpoint.ts";
@@ -12,24 +12,6 @@ import type { EndpointSet } from "./endpoints/endpoint-set.ts";
 import { explainError } from "./explain.ts";
 import { backOffMs, judgeFailure, RetryBudget, toFinalError, waitFor } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
-
-export interface Call<T> {
-  readonly method: string;
-  /** the tool, prompt or resource, where there is one */
-  readonly name?: string | undefined;
-  /** whether carrying it out twice is the same as once */
-  readonly isIdempotent: boolean;
-  readonly options: RequestOptions | undefined;
-  readonly invoke: (client: Client, options: RequestOptions) => Promise<T>;
-}
-
-/** What happened, for metrics and traces. */
-export interface CallObserver {
-  readonly onAttempt: (call: Call<unknown>, endpoint: Endpoint, dialed: Dialed) => void;
-  readonly onRetry: (call: Call<unknown>, error: LuminaGuardError) => void;
-  /** `durationMs` from the call's begin to its end, waits included */
-  readonly onEnd: (call: Call<unknown>, durationMs: number, error?: LuminaGuardError) => void;
-}
 
 export interface CallsOptions {
   readonly endpoints: EndpointSet;
@@ -41,11 +23,13 @@ export interface CallsOptions {
   readonly random: () => number;
   /** whether a person may be asked in the middle of a call */
   readonly mayAsk: () => boolean;
-  readonly observer: CallObserver;
+  readonly observer: CallObserver | undefined;
 }
 
 interface Progress {
+  readonly watch: CallWatch | undefined;
   readonly tried: Set<Endpoint>;
+  readonly startedAt: number;
   readonly dueAt: number;
   sent: number;
   rounds: number;
@@ -63,21 +47,32 @@ export class Calls {
 
   /** Raises the one typed error of the call, or the caller's own reason where its signal was aborted. */
   async run<T>(call: Call<T>): Promise<T> {
+    const progress = this.#begin(call);
+    const attempts = (): Promise<T> => this.#attempts(call, progress);
+    try {
+      const result = await (progress.watch?.around?.(attempts) ?? attempts());
+      this.#end(progress, { result });
+      return result;
+    } catch (error) {
+      const isLeft = call.options?.signal?.aborted === true;
+      const end = isLeft ? createCancelled(call, error) : explainError(error, "the call");
+      const final = toFinalError(end, call.isIdempotent);
+      this.#end(progress, { error: final });
+      throw isLeft ? call.options.signal?.reason : final;
+    }
+  }
+
+  #begin(call: Call<unknown>): Progress {
     const { clock, totalMs, observer } = this.#options;
     const startedAt = clock.now();
     const dueAt = startedAt + (call.options?.timeout ?? totalMs);
-    const progress: Progress = { tried: new Set(), dueAt, sent: 0, rounds: 0, last: undefined };
+    const watch = observer?.begin(call);
     this.#budget.earn();
-    try {
-      const result = await this.#attempts(call, progress);
-      observer.onEnd(call, clock.now() - startedAt);
-      return result;
-    } catch (error) {
-      const end = explainError(error, "the call");
-      observer.onEnd(call, clock.now() - startedAt, end);
-      if (call.options?.signal?.aborted === true) throw call.options.signal.reason;
-      throw toFinalError(end, call.isIdempotent);
-    }
+    return { watch, startedAt, dueAt, tried: new Set(), sent: 0, rounds: 0, last: undefined };
+  }
+
+  #end({ watch, startedAt }: Progress, end: Omit<CallEnd, "durationMs">): void {
+    watch?.onEnd?.({ ...end, durationMs: this.#options.clock.now() - startedAt });
   }
 
   async #attempts<T>(call: Call<T>, progress: Progress): Promise<T> {
@@ -88,6 +83,7 @@ export class Calls {
         await this.#waitForEndpoint(call, progress);
         continue;
       }
+      if (progress.last !== undefined) progress.watch?.onRetry?.(progress.last);
       progress.sent += 1;
       progress.tried.add(endpoint);
       endpoint.inFlight += 1;
@@ -108,17 +104,21 @@ export class Calls {
   }
 
   #attempt<T>(call: Call<T>, endpoint: Endpoint, progress: Progress): Promise<T> {
-    const { observer, mayAsk } = this.#options;
     return endpoint.link.use((dialed) => {
-      observer.onAttempt(call, endpoint, dialed);
-      if (mayAsk()) return this.#withClock(call, dialed, progress);
+      const meta = progress.watch?.onAttempt?.(endpoint, dialed);
+      if (this.#options.mayAsk()) return this.#withClock(call, dialed, progress, meta);
       const timeout = Math.max(1, progress.dueAt - this.#options.clock.now());
-      return call.invoke(dialed.client, { ...call.options, timeout });
+      return call.invoke(dialed.client, { ...call.options, timeout }, meta);
     }, call.options?.signal);
   }
 
   /** The SDK's own limit does not stand still while a person is asked: this one does. */
-  async #withClock<T>(call: Call<T>, dialed: Dialed, progress: Progress): Promise<T> {
+  async #withClock<T>(
+    call: Call<T>,
+    dialed: Dialed,
+    progress: Progress,
+    meta: RequestMeta | undefined,
+  ): Promise<T> {
     const { clock } = this.#options;
     const limit = new AbortController();
     const outer = call.options?.signal;
@@ -131,11 +131,8 @@ export class Calls {
       () => undefined,
     );
     try {
-      return await call.invoke(dialed.client, {
-        ...call.options,
-        signal: limit.signal,
-        timeout: longestTimerMs,
-      });
+      const options = { ...call.options, signal: limit.signal, timeout: longestTimerMs };
+      return await call.invoke(dialed.client, options, meta);
     } catch (error) {
       if (limit.signal.aborted) throw limit.signal.reason;
       throw error;
@@ -147,14 +144,13 @@ export class Calls {
 
   /** Returns when the call is to be sent again; raises what it ends with otherwise. */
   #mayGoOn(call: Call<unknown>, failure: LuminaGuardError, progress: Progress): void {
-    const { retry, clock, observer, endpoints } = this.#options;
+    const { retry, clock, endpoints } = this.#options;
     if (call.options?.signal?.aborted === true) throw failure;
     const verdict = judgeFailure(failure, call.isIdempotent);
     const isLast = progress.sent >= retry.attempts || clock.now() >= progress.dueAt;
     if (verdict === "never" || isLast) throw failure;
     if (verdict === "elsewhere" && !endpoints.all.some((each) => !progress.tried.has(each)))
       throw failure;
-    observer.onRetry(call, failure);
   }
 
   /** All endpoints failed this call, or rest: a wait, and all may be tried again. */
@@ -185,6 +181,11 @@ const longestTimerMs = 2_147_483_647;
 function createTimeout(call: Call<unknown>): LuminaGuardError {
   const message = `${call.name ?? call.method}: no answer within the call's time`;
   return createMcpError("TIMEOUT", message, { delivery: "maybe", phase: "total" });
+}
+
+function createCancelled(call: Call<unknown>, cause: unknown): LuminaGuardError {
+  const message = `${call.name ?? call.method}: the call was cancelled`;
+  return createMcpError("CANCELLED", message, { delivery: "maybe", cause });
 }
 
 function createRateLimited(restMs: number): LuminaGuardError {

@@ -2,8 +2,10 @@
 import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
 import { hostClock } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { MetricsRegistry } from "../../metrics/metrics-registry.ts";
+import { composeObservers } from "./call.ts";
+import type { Call, CallObserver } from "./call.ts";
 import { Calls } from "./calls.ts";
-import type { Call, CallObserver } from "./calls.ts";
 import { StateWatch } from "./connection-state.ts";
 import { createBalancer } from "./endpoints/balancer.ts";
 import { CircuitBreaker } from "./endpoints/breaker.ts";
@@ -13,6 +15,8 @@ import { HealthCheck } from "./endpoints/health-check.ts";
 import { Link } from "./endpoints/link.ts";
 import type { Plan } from "./plan.ts";
 import type { StandingWishes } from "./standing-wishes.ts";
+import { ClientMetrics } from "./telemetry/client-metrics.ts";
+import { createTracing } from "./telemetry/tracing.ts";
 import { ToolNotes } from "./tool-notes.ts";
 
 export interface EngineOptions {
@@ -29,6 +33,10 @@ export interface EngineOptions {
   readonly random?: (() => number) | undefined;
   /** @default nobody */
   readonly observer?: CallObserver | undefined;
+  /** @default none */
+  readonly metrics?: MetricsRegistry | undefined;
+  /** whether OpenTelemetry is told, where the program has registered it @default true */
+  readonly openTelemetry?: boolean | undefined;
 }
 
 export class Engine {
@@ -39,10 +47,14 @@ export class Engine {
   readonly #endpoints: EndpointSet;
   readonly #calls: Calls;
   readonly #health: HealthCheck | undefined;
+  readonly #metrics: ClientMetrics | undefined;
+  readonly #endMetrics: (() => void) | undefined;
 
   constructor(plan: Plan, options: EngineOptions) {
-    const { random = Math.random, observer = nobody, human, wishes } = options;
+    const { random = Math.random, metrics, human, wishes } = options;
+    this.#metrics = metrics && new ClientMetrics(metrics);
     const all = plan.dialers.map((each) => this.#createEndpoint(each, plan, options));
+    this.#endMetrics = this.#metrics?.watchEndpoints(all);
     this.plan = plan;
     this.state = new StateWatch(all);
     this.notes = new ToolNotes(plan.retry.trustAnnotations);
@@ -55,7 +67,7 @@ export class Engine {
       clock: human,
       random,
       mayAsk: () => wishes.mayAsk,
-      observer,
+      observer: this.#createObserver(options),
     });
     const onChange = (why: string): void => this.state.look(why);
     this.#health =
@@ -84,7 +96,13 @@ export class Engine {
   async close(): Promise<void> {
     this.#health?.stop();
     await Promise.all(this.#endpoints.all.map((each) => each.link.close()));
+    this.#endMetrics?.();
     this.state.close();
+  }
+
+  #createObserver({ observer, openTelemetry = true }: EngineOptions): CallObserver | undefined {
+    const all = [this.#metrics, openTelemetry ? createTracing() : undefined, observer];
+    return composeObservers(all.filter((each) => each !== undefined));
   }
 
   #createEndpoint(
@@ -98,15 +116,10 @@ export class Engine {
       prior,
       dialMs: plan.dialMs,
       onDialed: (client) => wishes.restore(client),
+      onReconnect: () => this.#metrics?.countReconnect(dialer.name),
       onChange: (why) => this.state.look(`${dialer.name}: ${why}`),
     });
     const breaker = plan.breaker === false ? undefined : new CircuitBreaker(plan.breaker, clock);
     return new Endpoint(link, { weight, breaker, clock });
   }
 }
-
-const nobody: CallObserver = {
-  onAttempt: () => undefined,
-  onRetry: () => undefined,
-  onEnd: () => undefined,
-};

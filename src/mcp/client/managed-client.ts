@@ -9,15 +9,19 @@ import type {
   CallToolResult,
   ClientOptions,
   ConnectOptions,
+  GetPromptResult,
   Implementation,
   ListToolsResult,
+  ReadResourceResult,
   RequestOptions,
   ServerCapabilities,
 } from "@modelcontextprotocol/client";
 import { hostClock } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LuminaGuardError } from "../../errors.ts";
-import type { Call, CallObserver } from "./calls.ts";
+import type { MetricsRegistry } from "../../metrics/metrics-registry.ts";
+import { withMeta } from "./call.ts";
+import type { Call, CallObserver } from "./call.ts";
 import type { ConnectionSnapshot, StateChange } from "./connection-state.ts";
 import { askWhetherThere } from "./ask-whether-there.ts";
 import { createMcpError } from "./delivery.ts";
@@ -31,7 +35,13 @@ import type { Subscription } from "./subscription.ts";
 import { openSubscription } from "./subscription.ts";
 
 export interface ManagedClientOptions extends ClientOptions {
+  /** @default nobody */
   readonly observer?: CallObserver;
+  /** where calls, retries, breakers and reconnects are counted @default nowhere */
+  readonly metrics?: MetricsRegistry;
+  /** whether spans and durations go to the OpenTelemetry SDK that the program registered, if it did
+   * @default true */
+  readonly openTelemetry?: boolean;
   /** @default the host's */
   readonly clock?: Clock;
   /** @default Math.random */
@@ -108,8 +118,8 @@ export class ManagedClient {
     params?: Parameters<Client["listTools"]>[0],
     options?: CacheableRequestOptions,
   ): Promise<ListToolsResult> {
-    const result = await this.#read("tools/list", options, (client, each) =>
-      client.listTools(params, each),
+    const result = await this.#read("tools/list", options, (client, each, meta) =>
+      client.listTools(withMeta(params, meta), each),
     );
     if (params?.cursor === undefined) this.#engine?.notes.learn(result.tools);
     return result;
@@ -130,7 +140,7 @@ export class ManagedClient {
       name: params.name,
       isIdempotent: idempotent ?? this.#engine?.notes.isIdempotent(params.name) ?? false,
       options: rest,
-      invoke: (client, each) => client.callTool(params, { ...rest, ...each }),
+      invoke: (client, each, meta) => client.callTool(withMeta(params, meta), { ...rest, ...each }),
     });
     if (result.isError === true && toolErrors === "throw") throw toToolError(params.name, result);
     return result;
@@ -140,14 +150,17 @@ export class ManagedClient {
     params?: Parameters<Client["listPrompts"]>[0],
     options?: CacheableRequestOptions,
   ): ReturnType<Client["listPrompts"]> {
-    return this.#read("prompts/list", options, (client, each) => client.listPrompts(params, each));
+    return this.#read("prompts/list", options, (client, each, meta) =>
+      client.listPrompts(withMeta(params, meta), each),
+    );
   }
 
   getPrompt(
     params: Parameters<Client["getPrompt"]>[0],
     options?: RequestOptions,
   ): ReturnType<Client["getPrompt"]> {
-    const get = (client: Client, each: RequestOptions) => client.getPrompt(params, each);
+    const get: Call<GetPromptResult>["invoke"] = (client, each, meta) =>
+      client.getPrompt(withMeta(params, meta), each);
     return this.#read("prompts/get", options, get, params.name);
   }
 
@@ -155,8 +168,8 @@ export class ManagedClient {
     params?: Parameters<Client["listResources"]>[0],
     options?: CacheableRequestOptions,
   ): ReturnType<Client["listResources"]> {
-    return this.#read("resources/list", options, (client, each) =>
-      client.listResources(params, each),
+    return this.#read("resources/list", options, (client, each, meta) =>
+      client.listResources(withMeta(params, meta), each),
     );
   }
 
@@ -164,8 +177,8 @@ export class ManagedClient {
     params?: Parameters<Client["listResourceTemplates"]>[0],
     options?: CacheableRequestOptions,
   ): ReturnType<Client["listResourceTemplates"]> {
-    return this.#read("resources/templates/list", options, (client, each) =>
-      client.listResourceTemplates(params, each),
+    return this.#read("resources/templates/list", options, (client, each, meta) =>
+      client.listResourceTemplates(withMeta(params, meta), each),
     );
   }
 
@@ -173,7 +186,8 @@ export class ManagedClient {
     params: Parameters<Client["readResource"]>[0],
     options?: CacheableRequestOptions,
   ): ReturnType<Client["readResource"]> {
-    const read = (client: Client, each: RequestOptions) => client.readResource(params, each);
+    const read: Call<ReadResourceResult>["invoke"] = (client, each, meta) =>
+      client.readResource(withMeta(params, meta), each);
     return this.#read("resources/read", options, read, params.uri);
   }
 
@@ -181,8 +195,8 @@ export class ManagedClient {
     params: Parameters<Client["complete"]>[0],
     options?: RequestOptions,
   ): ReturnType<Client["complete"]> {
-    return this.#read("completion/complete", options, (client, each) =>
-      client.complete(params, each),
+    return this.#read("completion/complete", options, (client, each, meta) =>
+      client.complete(withMeta(params, meta), each),
     );
   }
 
@@ -248,7 +262,10 @@ export class ManagedClient {
       method: request.method,
       isIdempotent: idempotent ?? false,
       options: rest,
-      invoke: (client, each) => client.request(request as never, each),
+      invoke: (client, each, meta) => {
+        const params = withMeta(request.params, meta);
+        return client.request({ ...request, params } as never, each);
+      },
     });
   }
 
@@ -297,7 +314,7 @@ export class ManagedClient {
   #read<T>(
     method: string,
     options: RequestOptions | undefined,
-    invoke: (client: Client, options: RequestOptions) => Promise<T>,
+    invoke: Call<T>["invoke"],
     name?: string,
   ): Promise<T> {
     return this.#run({ method, name, isIdempotent: true, options, invoke });
@@ -324,7 +341,8 @@ export class ManagedClient {
   }
 
   #createClient(): Client {
-    const { observer: _observer, clock: _clock, random: _random, ...options } = this.#options;
+    const { observer: _o, metrics: _m, openTelemetry: _t, ...rest } = this.#options;
+    const { clock: _c, random: _r, ...options } = rest;
     const client = new Client(this.#info, {
       versionNegotiation: { mode: "auto" },
       responseCacheStore: this.#cache,

@@ -14,6 +14,8 @@ export interface LinkOptions {
   readonly dialMs: number;
   /** before the first call on a connection */
   readonly onDialed: (client: Client) => Promise<void>;
+  /** after each connection but the first */
+  readonly onReconnect: () => void;
   readonly onChange: (why: string) => void;
 }
 
@@ -29,6 +31,7 @@ export class Link {
   #connection: Connection | undefined;
   #dialing: Promise<Connection> | undefined;
   #prior: PriorDiscovery | undefined;
+  #wasConnected = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -110,6 +113,8 @@ export class Link {
     const connection = { dialed, calls: 0, isDropped: false };
     this.#prior = dialed.prior;
     this.#connection = connection;
+    if (this.#wasConnected) this.#options.onReconnect();
+    this.#wasConnected = true;
     const onClose = dialed.client.onclose;
     dialed.client.onclose = () => {
       onClose?.();
