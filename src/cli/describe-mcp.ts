@@ -19,19 +19,22 @@ export function describeMcp(program: Command, io: CliIo, done: Done): void {
       "start its program on this host, not in a machine",
     );
   json(file(mcp.command("ls")))
+    .summary("the servers named here")
     .description("the servers that can be named here")
     .addHelpText("after", examples([["what is there?", "luminaguard mcp ls"]]))
     .action((options: Options) => done(load().then(({ mcpLs }) => mcpLs(io, options))));
   server(mcp.command("tools"))
+    .summary("its tools")
     .description("the tools of a server, each with its arguments")
     .addHelpText("after", examples([["what can it do?", "luminaguard mcp tools github"]]))
     .action((name: string, options: Options) =>
       done(load().then(({ mcpTools }) => mcpTools(io, name, options))),
     );
   server(mcp.command("call"))
+    .summary("call a tool")
     .description("call a tool; what you type at a terminal is its approval")
     .argument("<tool>", "the tool's name")
-    .argument("[words...]", "arguments: key=value, or key:=JSON")
+    .argument("[arg...]", "its arguments: key=value, or key:=JSON")
     .option("--args <json>", "all arguments as JSON; @FILE reads a file, - reads stdin")
     .option("--timeout <seconds>", "give up after so long", wholeNumber)
     .addHelpText("after", examples(callExamples))
@@ -39,6 +42,7 @@ export function describeMcp(program: Command, io: CliIo, done: Done): void {
       done(load().then(({ mcpCall }) => mcpCall(io, name, tool, words, options))),
     );
   server(mcp.command("resources"))
+    .summary("its resources")
     .description("the resources of a server")
     .addHelpText("after", examples([["what can be read?", "luminaguard mcp resources docs"]]))
     .action((name: string, options: Options) =>
@@ -52,12 +56,14 @@ export function describeMcp(program: Command, io: CliIo, done: Done): void {
       done(load().then(({ mcpRead }) => mcpRead(io, name, uri, options))),
     );
   server(mcp.command("prompts"))
+    .summary("its prompts")
     .description("the prompts of a server")
     .addHelpText("after", examples([["what is offered?", "luminaguard mcp prompts docs"]]))
     .action((name: string, options: Options) =>
       done(load().then(({ mcpPrompts }) => mcpPrompts(io, name, options))),
     );
   server(mcp.command("ping"))
+    .summary("is it there?")
     .description("ask a server whether it is there")
     .addHelpText("after", examples([["is it up?", "luminaguard mcp ping github"]]))
     .action((name: string, options: Options) =>
