@@ -153,6 +153,15 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
       });
     });
 
+    it("takes a large file in and gives it back, on whichever file system", async () => {
+      const machine = await boot();
+      const bytes = randomBytes(5 * 1024 ** 2 + 321);
+      for (const path of ["/tmp/large", "/home/user/large", "/tmp/large"]) {
+        await machine.files.write(path, bytes);
+        expect((await machine.files.read(path)).equals(bytes)).toBe(true);
+      }
+    });
+
     it("survives garbage on the wire and serves the next connection", async () => {
       const greeter = createGreeter();
       await using vm = new ManagedVm(hypervisor, { spec, greeter });

@@ -1,3 +1,4 @@
+import { expect, test } from "vitest";
 import { createLuminaGuard } from "../../src/runtime/create-luminaguard.ts";
 import { toVmImage } from "../../src/runtime/ground.ts";
 import { resolveVmSpec } from "../../src/vm/spec.ts";
@@ -15,4 +16,15 @@ describeHypervisor("qemu with templates", {
     return (await lumina.host.select(await lumina.host.openImage("base"))).hypervisor;
   },
   spec: baseSpec,
+});
+
+test("a large file that does not fit is refused and leaves nothing, and the machine goes on", async () => {
+  await using lumina = await createLuminaGuard();
+  await using machine = await lumina.spawn({ image: "base", memoryMib: 128 });
+  await expect(machine.files.write("/tmp/f", Buffer.alloc(100 * 1024 ** 2))).rejects.toMatchObject({
+    code: "GUEST_REFUSED",
+    details: { code: "no-space" },
+  });
+  const { stdout } = await machine.exec(["ls", "-A", "/tmp"], { cwd: "/" });
+  expect(stdout).toBe("");
 });
