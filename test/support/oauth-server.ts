@@ -3,11 +3,18 @@
  * are good for one use, a used one that comes again ends the login, earlier access tokens end with it.
  */
 import { createHash, randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify } from "jose";
+import {
+  calculateJwkThumbprint,
+  decodeJwt,
+  decodeProtectedHeader,
+  EmbeddedJWK,
+  jwtVerify,
+} from "jose";
 
 export interface OAuthServerOptions {
   /** life of an access token in seconds @default 3600 */
@@ -44,6 +51,7 @@ export class OAuthServer implements AsyncDisposable {
     { challenge: string; redirect: string; scope: string; client: string }
   >();
   readonly #clients = new Map<string, { secret?: string; redirects: readonly string[] }>();
+  readonly #keys = new Map<string, KeyObject>();
   readonly #options: OAuthServerOptions;
   readonly #server: ReturnType<typeof createServer>;
   registrations = 0;
@@ -81,6 +89,11 @@ export class OAuthServer implements AsyncDisposable {
 
   register(id: string, redirects: readonly string[], secret?: string): void {
     this.#clients.set(id, { redirects, ...(secret !== undefined && { secret }) });
+  }
+
+  /** A client that signs who it is (RFC 7523). */
+  registerKey(id: string, key: KeyObject): void {
+    this.#keys.set(id, key);
   }
 
   /** Tokens as if somebody had logged in. */
@@ -145,7 +158,7 @@ export class OAuthServer implements AsyncDisposable {
       device_authorization_endpoint: `${this.issuer}/device`,
       response_types_supported: ["code"],
       code_challenge_methods_supported: ["S256"],
-      token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
+      token_endpoint_auth_methods_supported: ["none", "client_secret_basic", "private_key_jwt"],
       authorization_response_iss_parameter_supported: true,
       ...this.#options.metadata,
     };
@@ -192,14 +205,29 @@ export class OAuthServer implements AsyncDisposable {
       authorization_code: () => this.#redeem(form, client, jkt),
       refresh_token: () => this.#rotate(form.get("refresh_token") ?? ""),
       client_credentials: () => this.#grantClient(form, basic, jkt),
+      "urn:ietf:params:oauth:grant-type:jwt-bearer": () =>
+        withoutRefresh(this.issue({ scope: form.get("scope") ?? "", client, jkt })),
+      "urn:ietf:params:oauth:grant-type:token-exchange": () => ({
+        issued_token_type: "urn:ietf:params:oauth:token-type:id-jag",
+        ...{ access_token: secretOf("jag"), token_type: "N_A" },
+      }),
       "urn:ietf:params:oauth:grant-type:device_code": () => this.#grantDevice(form, client, jkt),
     };
     return (grants[form.get("grant_type") ?? ""] ?? (() => refuse("unsupported_grant_type")))();
   }
 
-  #grantClient(form: URLSearchParams, basic: string, jkt: string | undefined): unknown {
-    const [client = "", secret] = basic.split(":");
-    if (this.#clients.get(client)?.secret !== secret) refuse("invalid_client");
+  async #grantClient(
+    form: URLSearchParams,
+    basic: string,
+    jkt: string | undefined,
+  ): Promise<unknown> {
+    const assertion = form.get("client_assertion");
+    const [id = "", secret] = basic.split(":");
+    const client = assertion === null ? id : (decodeJwt(assertion).sub ?? "");
+    if (assertion !== null) {
+      const key = this.#keys.get(client) ?? refuse("invalid_client");
+      await jwtVerify(assertion, key, { issuer: client, audience: this.issuer });
+    } else if (this.#clients.get(client)?.secret !== secret) refuse("invalid_client");
     return withoutRefresh(this.issue({ scope: form.get("scope") ?? "", client, jkt }));
   }
 

@@ -6,7 +6,7 @@ import {
   PrivateKeyJwtProvider,
   requestJwtAuthorizationGrant,
 } from "@modelcontextprotocol/client";
-import type { AssertionCallback } from "@modelcontextprotocol/client";
+import type { AssertionCallback, FetchLike } from "@modelcontextprotocol/client";
 import type { AuthorizingProvider } from "./authorizing-provider.ts";
 import type { LoginStore } from "./login-store.ts";
 import type { OAuthOptions } from "./oauth-options.ts";
@@ -15,6 +15,8 @@ import { StoredLogin } from "./stored-login.ts";
 export interface ProviderPlace {
   readonly store: LoginStore;
   readonly serverUrl: URL;
+  /** for requests to whoever vouches for the person: a whole WHATWG fetch */
+  readonly realFetch: FetchLike;
 }
 
 /**
@@ -37,7 +39,7 @@ export function createProvider(options: OAuthOptions, place: ProviderPlace): Aut
       return bind(new PrivateKeyJwtProvider({ ...identity, privateKey, algorithm }), options);
     }
     case "id-jag":
-      return bind(createVouched(options), options);
+      return bind(createVouched(options, place.realFetch), options);
   }
 }
 
@@ -58,10 +60,11 @@ function toIdentity({ clientId, expectedIssuer, scopes }: OAuthOptions): Identit
 }
 
 /** Enterprise-managed authorization (SEP-990), and workloads that bring a grant of their own (SEP-1933). */
-function createVouched(options: OAuthOptions): CrossAppAccessProvider {
+function createVouched(options: OAuthOptions, fetchFn: FetchLike): CrossAppAccessProvider {
   const { clientSecret, assertion } = options;
   const provider = new CrossAppAccessProvider({
     ...toIdentity(options),
+    fetchFn,
     clientSecret: clientSecret ?? "",
     assertion: assertion === undefined ? exchange(options) : () => assertion,
   });

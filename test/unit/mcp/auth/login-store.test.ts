@@ -158,10 +158,10 @@ describe("a login that several processes share", () => {
 
 describe("the key in a keychain", () => {
   /** a program in the place of secret-tool: keeps the secret in a file, or fails */
-  async function fakeTool(script: string): Promise<Record<string, string>> {
+  async function fakeTool(script: string, name = "secret-tool"): Promise<Record<string, string>> {
     const path = join(folder, "bin");
     await promisify(execFile)("mkdir", ["-p", path]);
-    await writeFile(join(path, "secret-tool"), `#!/bin/sh\n${script}`, { mode: 0o755 });
+    await writeFile(join(path, name), `#!/bin/sh\n${script}`, { mode: 0o755 });
     return { PATH: `${path}:/usr/bin:/bin`, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" };
   }
   const working =
@@ -184,6 +184,18 @@ describe("the key in a keychain", () => {
     const change = without.change(server.href, () => undefined);
     await expect(change).rejects.toMatchObject({ code: "STORE_FAILED" });
     expect(await readdir(join(folder, "a"))).not.toContain("logins.key");
+  });
+
+  it("goes to macOS's keychain on stdin, not as an argument", async () => {
+    const script = `echo "$@" >>"$0.args"
+      case $1 in -i) sed 's/.* -w //' >"$0.kept";; *) cat "$0.kept";; esac`;
+    const keychain = createKeychain({
+      platform: "darwin",
+      env: await fakeTool(script, "security"),
+    });
+    expect(await keychain?.write("name", canary)).toBe(true);
+    expect(await keychain?.read("name")).toBe(canary);
+    expect(await readFile(join(folder, "bin/security.args"), "utf8")).not.toContain(canary);
   });
 
   it("is in a file where none answers", async () => {

@@ -1,4 +1,5 @@
 /** A person logs in, against a real authorization server: in the browser, on another device; and out. */
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { once } from "node:events";
@@ -78,7 +79,7 @@ function browseWith(change: (back: URL) => void): (url: URL) => Promise<void> {
 async function call(scene: Scene, oauth: Record<string, unknown> = {}): Promise<string> {
   const provider = createProvider(parseOAuthOptions({ kind: "oauth", ...oauth }), {
     store: await LoginStore.open({ folder }),
-    serverUrl: scene.mcp.url,
+    ...{ serverUrl: scene.mcp.url, realFetch: fetch },
   });
   const send = createOAuthFetch({
     ...{ next: fetch, realFetch: fetch, provider, serverUrl: scene.mcp.url, serverName: "files" },
@@ -345,6 +346,44 @@ describe("a program's login", () => {
     const oauth = { flow: "client-credentials", ...secret, expectedIssuer: scene.as.issuer };
     expect(await call(scene, oauth)).toBe("served");
     await expect(logIn(scene.request(oauth))).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  it("with a key signs who it is: the key stays here, and each assertion is for one server", async () => {
+    await using scene = await setScene();
+    const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    scene.as.registerKey("robot", pair.publicKey);
+    const privateKey = String(pair.privateKey.export({ type: "pkcs8", format: "pem" }));
+    const oauth = { flow: "private-key-jwt", clientId: "robot", privateKey };
+    expect(await call(scene, { ...oauth, expectedIssuer: scene.as.issuer })).toBe("served");
+    const sent = [...(scene.as.tokenRequests[0] ?? [])].flat().join();
+    expect(sent).not.toContain(privateKey.split("\n")[1]);
+  });
+
+  it("brings a grant of its own, as a workload does, with no secret", async () => {
+    await using scene = await setScene();
+    const oauth = { flow: "id-jag", clientId: "robot", assertion: `${canary}-grant` };
+    expect(await call(scene, { ...oauth, expectedIssuer: scene.as.issuer })).toBe("served");
+    expect(scene.as.tokenRequests[0]?.get("assertion")).toBe(`${canary}-grant`);
+  });
+
+  it("exchanges the person's ID token for a grant to this one server, at whoever vouches for them", async () => {
+    await using scene = await setScene();
+    await using idp = await OAuthServer.start();
+    const oauth = {
+      ...{ flow: "id-jag", clientId: "me", expectedIssuer: scene.as.issuer },
+      identityProvider: {
+        ...{ tokenEndpoint: `${idp.issuer}/token`, clientId: "at-idp", idToken: `${canary}-id` },
+      },
+    };
+    expect(await call(scene, oauth)).toBe("served");
+    expect(Object.fromEntries(idp.tokenRequests[0] ?? [])).toMatchObject({
+      subject_token: `${canary}-id`,
+      audience: scene.as.issuer,
+      resource: scene.mcp.url.href,
+    });
+    const [redeemed] = scene.as.tokenRequests;
+    expect(redeemed?.get("assertion")).toMatch(/^CANARY-jag/);
+    expect([...(redeemed ?? [])].flat()).not.toContain(`${canary}-id`);
   });
 
   it("sends its secret to no other authorization server than the expected one", async () => {
