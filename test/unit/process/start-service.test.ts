@@ -114,7 +114,7 @@ describe("a service", () => {
     using temp = makeTempDir();
     const inner = `trap 'echo bye >${temp.path}/bye; exit' TERM; echo $$; while :; do sleep 0.02; done`;
     const { service, family } = await startShell(`sh -c "${inner.replaceAll("$", "\\$")}" & cat`);
-    expect(await service.stop(3_000)).toEqual({ exitCode: 0, signal: null });
+    expect(await service.stop(60_000)).toEqual({ exitCode: 0, signal: null });
     await areGone(family, 1_000);
     expect(readFileSync(join(temp.path, "bye"), "utf8")).toBe("bye\n");
   });
