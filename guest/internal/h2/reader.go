@@ -17,10 +17,6 @@ type ahead struct {
 	most int // bytes of one read; 0 for as many as there is room for
 }
 
-// linkPage is how much a link usually hands over at once: a virtio port's
-// buffers hold a page.
-const linkPage = 4096
-
 // NewReader returns a reader fit for Serve.
 func NewReader(link io.Reader) *Reader {
 	r := &Reader{ahead: ahead{link: link}}
@@ -35,12 +31,12 @@ func (a *ahead) Read(b []byte) (int, error) {
 	return a.link.Read(b)
 }
 
-// keepClose has the reader take little ahead while bodies go straight to where
-// they belong: what is read with a frame's head has to be copied there.
+// keepClose has the reader take frames' heads only while bodies go straight to
+// where they belong: what is read with a head has to be copied there.
 func (r *Reader) keepClose(close bool) {
 	r.ahead.most = 0
 	if close {
-		r.ahead.most = linkPage
+		r.ahead.most = headerSize
 	}
 }
 
