@@ -79,15 +79,20 @@ export interface VaultKey {
   readonly bytes: Buffer;
 }
 
+/** as it is written: bits that a decoder leaves out are damage, too */
+const base64 = v.pipe(
+  v.string(),
+  v.check((text) => Buffer.from(text, "base64").toString("base64") === text),
+);
 const envelope = v.strictObject({
   format: v.literal("luminaguard-logins-1"),
   key: v.strictObject({
     place: v.picklist(keyPlaces),
     id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   }),
-  nonce: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{16}$/)),
-  tag: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{22}==$/)),
-  data: v.pipe(v.string(), v.base64()),
+  nonce: v.pipe(base64, v.length(16)),
+  tag: v.pipe(base64, v.length(24)),
+  data: base64,
 });
 type Envelope = v.InferOutput<typeof envelope>;
 

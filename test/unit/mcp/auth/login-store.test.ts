@@ -79,11 +79,11 @@ describe("a file of logins that was damaged", () => {
     await saveLogin();
     const path = join(folder, "logins.sealed");
     const good = await readFile(path, "utf8");
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const damage = fc.integer({ min: 0, max: good.length - 2 });
     const check = async (at: number): Promise<void> => {
-      const was = good.charCodeAt(at);
-      const bad =
-        good.slice(0, at) + String.fromCharCode(was === 65 ? 66 : 65) + good.slice(at + 1);
+      const other = alphabet[alphabet.indexOf(good[at] ?? "") ^ 1] ?? "A"; // the least that can change
+      const bad = good.slice(0, at) + other + good.slice(at + 1);
       await writeFile(path, bad);
       const store = await LoginStore.open({ folder });
       const error: unknown = await store
@@ -93,7 +93,8 @@ describe("a file of logins that was damaged", () => {
       expect(JSON.stringify([String(error), error])).not.toContain(canary);
       expect(await readFile(path, "utf8")).toBe(bad);
     };
-    await fc.assert(fc.asyncProperty(damage, check), { numRuns: 60 });
+    const lastOfTag = good.indexOf('==","data') - 1; // four of its bits are nobody's
+    await fc.assert(fc.asyncProperty(damage, check), { numRuns: 60, examples: [[lastOfTag]] });
   });
 
   it("is refused whatever it holds", () => {
