@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { examples, wholeNumber } from "./command-options.ts";
 import type { Done } from "./command-options.ts";
 import type * as McpCommands from "./commands/mcp.ts";
+import type * as LoginCommands from "./commands/mcp-login.ts";
 import type { CliIo } from "./io.ts";
 
 type Options = Record<string, unknown>;
@@ -68,6 +69,39 @@ export function describeMcp(program: Command, io: CliIo, done: Done): void {
     .addHelpText("after", examples([["is it up?", "luminaguard mcp ping github"]]))
     .action((name: string, options: Options) =>
       done(load().then(({ mcpPing }) => mcpPing(io, name, options))),
+    );
+  describeLogins(mcp, io, done);
+}
+
+function describeLogins(mcp: Command, io: CliIo, done: Done): void {
+  const load = async (): Promise<typeof LoginCommands> => import("./commands/mcp-login.ts");
+  const server = (command: Command): Command =>
+    command
+      .argument("<server>", "a server's name")
+      .option("--file <file>", "name servers in this file, instead of mcp.json and .mcp.json");
+  server(mcp.command("login"))
+    .summary("log in")
+    .description("log in to a server in the browser; the login is kept sealed")
+    .option("--device", "on another device, by a code: where this host has no browser")
+    .addHelpText("after", examples([["over ssh", "luminaguard mcp login github --device"]]))
+    .action((name: string, options: Options) =>
+      done(load().then(({ mcpLogin }) => mcpLogin(io, name, options))),
+    );
+  server(mcp.command("logout"))
+    .summary("forget a login")
+    .description("end a login at its authorization server, and forget it")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", examples([["no longer needed", "luminaguard mcp logout github"]]))
+    .action((name: string, options: Options) =>
+      done(load().then(({ mcpLogout }) => mcpLogout(io, name, options))),
+    );
+  server(mcp.command("status"))
+    .summary("its login and file")
+    .description("where a server is named, whether it is trusted, and its login")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", examples([["am I logged in?", "luminaguard mcp status github"]]))
+    .action((name: string, options: Options) =>
+      done(load().then(({ mcpStatus }) => mcpStatus(io, name, options))),
     );
 }
 

@@ -17,6 +17,7 @@ import type { HttpEntry, StdioEntry } from "../mcp/config/server-entry.ts";
 import { fingerprintTool } from "../mcp/config/tool-fingerprint.ts";
 import type { ToolArguments } from "../mcp/config/tool-arguments.ts";
 import type { Machine } from "./machine.ts";
+import { McpLogins } from "./mcp-logins.ts";
 import { McpMemory } from "./mcp-memory.ts";
 import { findServer, findServers } from "./mcp-servers.ts";
 import type { NamedServer } from "./mcp-servers.ts";
@@ -52,11 +53,13 @@ const hostVariables = ["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
 
 export class McpDesk {
   readonly memory: McpMemory;
+  readonly logins: McpLogins;
   readonly #parts: McpDeskParts;
 
   constructor(parts: McpDeskParts) {
     this.#parts = parts;
     this.memory = new McpMemory(parts.config.stateDir);
+    this.logins = new McpLogins(parts.config.stateDir);
   }
 
   list(options: LookOptions): Promise<readonly NamedServer[]> {
@@ -89,7 +92,7 @@ export class McpDesk {
     const lookup = this.#lookupFor(server);
     const target =
       entry.kind === "http"
-        ? await openHttp(entry, lookup, entry.name)
+        ? await this.#openAddress(entry, lookup, entry.name)
         : await this.#openProgram(entry, lookup, entry.name, options);
     await client.connect(target, options.signal === undefined ? {} : { signal: options.signal });
     return client;
@@ -146,6 +149,18 @@ export class McpDesk {
     };
   }
 
+  /** The address that a login is for. Raises USAGE for a program, CONFIG_INVALID. */
+  loginAddress(server: NamedServer): URL {
+    const { entry } = server;
+    const [url] = entry.kind === "http" ? entry.urls : [];
+    if (url === undefined) {
+      throw new LuminaGuardError("USAGE", `${entry.name} is a program: nobody logs in to it`, {
+        hint: 'give it what it needs as variables: "env" in its entry',
+      });
+    }
+    return new URL(expandText(url, this.#lookupFor(server), entry.name));
+  }
+
   async #openProgram(
     entry: StdioEntry,
     lookup: Lookup,
@@ -174,22 +189,22 @@ export class McpDesk {
     return inMachine({ name, command, args, env, searchPath, spawn: spawnOne, onStderr });
   }
 
+  async #openAddress(entry: HttpEntry, lookup: Lookup, name: string): Promise<McpServer> {
+    const { HttpServer } = await import("../mcp/client/http/http-server.ts");
+    const headers = expandAll(entry.headers, lookup, name);
+    const endpoints = entry.urls.map((url) => ({ url: expandText(url, lookup, name) }));
+    const { options, transport } = entry;
+    const server = new HttpServer({ ...options, endpoints, headers, transport });
+    const hasOwn = Object.keys(headers).some((each) => each.toLowerCase() === "authorization");
+    return hasOwn ? server : server.withAuth(await this.logins.authorizeFor(name, entry.oauth));
+  }
+
   /** A project's file gets only the variables its reader listed. */
   #lookupFor({ origin }: NamedServer): Lookup {
     if (origin !== "project") return loadVariable;
     const listed = this.#parts.config.mcpVariables.split(",").map((name) => name.trim());
     return (name) => (listed.includes(name) ? loadVariable(name) : undefined);
   }
-}
-
-async function openHttp(entry: HttpEntry, lookup: Lookup, name: string): Promise<McpServer> {
-  const { HttpServer } = await import("../mcp/client/http/http-server.ts");
-  return new HttpServer({
-    ...entry.options,
-    endpoints: entry.urls.map((url) => ({ url: expandText(url, lookup, name) })),
-    headers: expandAll(entry.headers, lookup, name),
-    transport: entry.transport,
-  });
 }
 
 function hostEnvironment(): Readonly<Record<string, string>> {

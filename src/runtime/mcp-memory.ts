@@ -26,7 +26,7 @@ export class McpMemory {
   readonly #folder: string;
 
   constructor(stateDir: string) {
-    this.#folder = stateDir;
+    this.#folder = join(stateDir, "mcp");
   }
 
   async isTrusted(digest: string): Promise<boolean> {
@@ -52,7 +52,7 @@ export class McpMemory {
   }
 
   get #path(): string {
-    return join(this.#folder, "mcp.json");
+    return join(this.#folder, "trusted.json");
   }
 
   /** Raises STORE_FAILED for a file that is not ours: nothing is trusted by mistake. */

@@ -8,6 +8,7 @@ import { createConnectionPool } from "./http/connector.ts";
 import { createHttpDialer } from "./http/http-dialer.ts";
 import type { HealthOptions, HttpRetryOptions } from "./http/http-options.ts";
 import type { HttpServer } from "./http/http-server.ts";
+import { createRealFetch } from "./http/real-fetch.ts";
 import { createLeanFetch } from "./http/lean-fetch.ts";
 import { createTlsSource } from "./tls/tls-source.ts";
 import { createTransportDialer } from "./transport-dialer.ts";
@@ -79,7 +80,7 @@ function planHttp({ options, hooks }: HttpServer, clock: Clock): Plan {
       });
       const exchangeLimits = { ...timeouts, answerBytesMax: limits.answerBytesMax };
       const lean = createLeanFetch({ dispatcher: pool, limits: exchangeLimits, clock });
-      const fetch: FetchLike = hooks.authorize?.(lean, address) ?? lean;
+      const fetch: FetchLike = hooks.authorize?.(lean, address, createRealFetch(pool)) ?? lean;
       const closePool = (): Promise<void> => pool.destroy();
       const { headers, transport } = options;
       const dialer = createHttpDialer({ url: address, fetch, headers, mode: transport, closePool });

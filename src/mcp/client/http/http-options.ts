@@ -82,6 +82,11 @@ export interface HttpOptionsInput {
 
 /** What is not data: given in a program, never in a file. */
 export interface HttpHooks {
-  /** Puts authorization around each request of one endpoint. */
-  readonly authorize?: ((next: FetchLike, endpoint: URL) => FetchLike) | undefined;
+  /**
+   * Puts authorization around each request to one endpoint.
+   * @param next sends the request
+   * @param realFetch for requests to authorization servers, over the same trust
+   */
+  readonly authorize?:
+    ((next: FetchLike, endpoint: URL, realFetch: FetchLike) => FetchLike) | undefined;
 }
