@@ -58,8 +58,9 @@ async function askStopped(
 }
 
 describe("the client and", () => {
-  it("at least twelve servers, one of them written in Python and one in Go, can be tried", () => {
-    expect(servers.length).toBeGreaterThanOrEqual(12);
+  it("at least twelve servers can be tried, whatever of Python and Go is missing here", () => {
+    const present = servers.filter((server) => whyAbsent(server) === undefined);
+    expect(present.length).toBeGreaterThanOrEqual(12);
   });
 
   for (const server of servers) {
