@@ -1,0 +1,165 @@
+import { readFile, writeFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createCliHome } from "../support/cli.ts";
+import type { CliHome } from "../support/cli.ts";
+import { HttpReplica } from "../support/mcp/http-replica.ts";
+
+const fixture = (name: string): string =>
+  new URL(`../fixtures/mcp/${name}`, import.meta.url).pathname;
+const sdkServer = { command: process.execPath, args: [fixture("sdk-server.mjs")] };
+const canary = "canary-77aa";
+
+async function writeOwn(home: CliHome, mcpServers: unknown): Promise<void> {
+  await mkdir(home.configDir, { recursive: true });
+  await writeFile(join(home.configDir, "mcp.json"), JSON.stringify({ mcpServers }));
+}
+
+async function writeProject(home: CliHome, mcpServers: unknown): Promise<void> {
+  await writeFile(join(home.project, ".mcp.json"), JSON.stringify({ mcpServers }));
+}
+
+const json = (stdout: Buffer): unknown => JSON.parse(stdout.toString()) as unknown;
+
+describe("servers", () => {
+  it("are listed with whose word they are; a person's own wins over a project's", async () => {
+    await using home = await createCliHome();
+    await writeOwn(home, { a: sdkServer });
+    await writeProject(home, { a: { command: "other" }, b: { url: "https://mcp.example/mcp" } });
+    const { stdout, exitCode } = await home.run(["mcp", "ls", "--json"]);
+    expect(exitCode).toBe(0);
+    expect(json(stdout)).toMatchObject([
+      { name: "a", kind: "stdio", origin: "own", trusted: true },
+      { name: "b", kind: "http", origin: "project", trusted: false },
+    ]);
+  });
+
+  it("that do not exist are answered with the name that was probably meant", async () => {
+    await using home = await createCliHome();
+    await writeOwn(home, { github: sdkServer });
+    const { stderr, exitCode } = await home.run(["mcp", "tools", "gihub"]);
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain('did you mean "github"?');
+  });
+
+  it("of a project are not started before a person said yes", async () => {
+    await using home = await createCliHome();
+    const marker = join(home.project, "started");
+    await writeProject(home, { evil: { command: "sh", args: ["-c", `echo x > ${marker}`] } });
+    const { stderr, exitCode } = await home.run(["mcp", "tools", "evil", "--on-host"]);
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain("nobody can be asked");
+    await expect(readFile(marker)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("of a project get no variable that their reader did not list", async () => {
+    await using home = await createCliHome();
+    await writeProject(home, { a: { url: "https://mcp.example/${SECRET}" } });
+    const { stderr } = await home.run(["mcp", "status", "a"], { env: { SECRET: canary } });
+    expect(stderr).toContain("a needs ${SECRET}");
+    expect(stderr).not.toContain(canary);
+  });
+});
+
+describe("a program as a server", () => {
+  it("runs on the host where a person says so", async () => {
+    await using home = await createCliHome();
+    await writeOwn(home, { sdk: sdkServer });
+    const { stdout, exitCode } = await home.run(["mcp", "tools", "sdk", "--on-host"]);
+    expect(exitCode).toBe(0);
+    expect(stdout.toString()).toContain("echo  words=string");
+  });
+
+  it("runs in a machine of its own otherwise, with no network", async () => {
+    await using home = await createCliHome();
+    const script = await readFile(fixture("shell-server.sh"), "utf8");
+    await writeOwn(home, {
+      shell: { command: "sh", args: ["-c", script], luminaguard: { harmless: ["where"] } },
+    });
+    const { stdout, stderr, exitCode } = await home.run(["mcp", "call", "shell", "where"]);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    expect(stdout.toString()).toMatch(/^on vm-\S+, with lo\s*$/);
+    expect(await home.leftovers()).toEqual([]);
+  });
+
+  it("that needs more than the machine has is refused with the reason", async () => {
+    await using home = await createCliHome();
+    await writeOwn(home, { node: { command: "node", args: ["server.js"] } });
+    const { stderr, exitCode } = await home.run(["mcp", "tools", "node"]);
+    expect(exitCode).toBe(125);
+    expect(stderr).toMatch(/node needs more than its own file|neither in the machine nor here/);
+    expect(stderr).toContain("--on-host");
+  });
+});
+
+describe("a call that nobody typed", () => {
+  it("is asked about, and not made where nobody can be asked", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    const { stderr, exitCode } = await home.run(["mcp", "call", "web", "count", "key=a"]);
+    expect(exitCode).toBe(10);
+    expect(stderr).toContain("not called");
+    expect(replica.ledger.size).toBe(0);
+  });
+
+  it("passes where the person's own file calls the tool harmless, and is in the record", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url, luminaguard: { harmless: ["count"] } } });
+    const { stdout, exitCode } = await home.run(["mcp", "call", "web", "count", "key=a"]);
+    expect(exitCode).toBe(0);
+    expect(stdout.toString()).toBe("counting counted a\n");
+    expect(replica.ledger.get("a")).toBe(1);
+    const record = await home.run(["audit", "show"]);
+    expect(record.stdout.toString()).toContain("web.count");
+    expect((await home.run(["audit", "verify"])).exitCode).toBe(0);
+  });
+
+  it("is not made harmless by a project's file or by the server's own word", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    const call = await home.run(["mcp", "call", "web", "look", "key=a"]);
+    expect(call.exitCode).toBe(10);
+    expect(replica.ledger.size).toBe(0);
+  });
+
+  it("ends with 1 when the tool says that it failed", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url, luminaguard: { harmless: ["fail"] } } });
+    const { stdout, exitCode } = await home.run(["mcp", "call", "web", "fail"]);
+    expect(exitCode).toBe(1);
+    expect(stdout.toString()).toBe("it is broken\n");
+  });
+
+  it("is told which argument is wrong before anything is sent", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    const { stderr, exitCode } = await home.run(["mcp", "call", "web", "count", "kee=a"]);
+    expect(exitCode).toBe(125);
+    expect(stderr).toContain('did you mean "key"?');
+    expect(replica.calls("tools/call")).toEqual([]);
+  });
+});
+
+it("a header's secret is sent to its server, and stands in no record and no message", async () => {
+  await using home = await createCliHome();
+  await using replica = await HttpReplica.start();
+  await writeOwn(home, {
+    web: {
+      url: replica.url,
+      headers: { "x-key": "${KEY}" },
+      luminaguard: { harmless: ["count"] },
+    },
+  });
+  const env = { KEY: canary };
+  const call = await home.run(["mcp", "call", "web", "count", "key=a"], { env });
+  expect(call.exitCode).toBe(0);
+  expect(replica.calls("tools/call")[0]?.headers["x-key"]).toBe(canary);
+  const record = await home.run(["audit", "show", "--json"]);
+  expect(`${record.stdout.toString()}${call.stderr}`).not.toContain(canary);
+});
