@@ -40,7 +40,13 @@ export const filesIn: Measurement = {
         bare && (() => speed(() => bare.ask(order, 1, signal))),
       );
       const kept = Buffer.concat([orderOf("k"), data]);
-      return withKept(series, bare && (() => speed(() => bare.ask(kept, 1, signal))));
+      return withKept(
+        series,
+        bare && {
+          kept: () => speed(() => bare.ask(kept, 1, signal)),
+          floor: () => speed(() => bare.ask(order, 1, signal)),
+        },
+      );
     }),
 };
 
@@ -62,7 +68,13 @@ export const filesOut: Measurement = {
       );
       await bare?.ask(Buffer.concat([orderOf("k"), data]), 1, signal);
       const kept = orderOf("f");
-      return withKept(series, bare && (() => speed(() => bare.ask(kept, fileBytes, signal))));
+      return withKept(
+        series,
+        bare && {
+          kept: () => speed(() => bare.ask(kept, fileBytes, signal)),
+          floor: () => speed(() => bare.ask(orderOf("b"), fileBytes, signal)),
+        },
+      );
     }),
 };
 
@@ -85,15 +97,23 @@ async function withBoth(
 /** times that the kept bytes are moved: a fact beside the numbers, not one of them */
 const keptSamples = 5;
 
-/** Says what a program reaches that has the bytes in a file, as a machine has. */
-async function withKept(series: Series, move?: () => Promise<number>): Promise<Series> {
-  if (move === undefined) return series;
-  const speeds: number[] = [];
-  for (let round = 0; round < keptSamples; round += 1) speeds.push(await move());
-  const [kept, floor] = [summarize(speeds, true), summarize(series.floors, true)];
+interface Beside {
+  readonly kept: () => Promise<number>;
+  readonly floor: () => Promise<number>;
+}
+
+/** Says what a program reaches that has the bytes in a file, as a machine has; in turn with the floor. */
+async function withKept(series: Series, beside?: Beside): Promise<Series> {
+  if (beside === undefined) return series;
+  const [speeds, floors]: [number[], number[]] = [[], []];
+  for (let round = 0; round < keptSamples; round += 1) {
+    speeds.push(await beside.kept());
+    floors.push(await beside.floor());
+  }
+  const [kept, floor] = [summarize(speeds, true), summarize(floors, true)];
   if (kept === undefined || floor === undefined) return series;
   const ratio = renderNumber(kept.median / floor.median);
-  const note = `a C program that has the bytes in a file, by read and write: ${renderNumber(kept.median)} MB/s, ${ratio} × floor (median of ${keptSamples})`;
+  const note = `a C program that has the bytes in a file, by read and write: ${renderNumber(kept.median)} MB/s, ${ratio} × floor (medians of ${keptSamples}, in turn)`;
   return { ...series, notes: [note] };
 }
 
