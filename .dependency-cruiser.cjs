@@ -19,7 +19,10 @@ const mayImport = {
   policy: [],
   mcp: ["process", "metrics"],
   runtime: [...layer1, ...rooms],
-  bench: ["runtime", "process", "vm", "image", "store", "audit", "approvals", "policy"],
+  bench: [
+    ...["runtime", "process", "vm", "image", "store", "audit", "approvals", "policy"],
+    ...["mcp", "metrics"],
+  ],
   cli: ["runtime", "tui", "config", "bench"],
   tui: ["runtime"],
 };

@@ -10,6 +10,8 @@ import { filesIn, filesOut } from "./measurements/files.ts";
 import { auditVerify, ledgerCommit } from "./measurements/ledger.ts";
 import { fleetAnswers, fleetMemory, idleMemory } from "./measurements/memory.ts";
 import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
+import { mcpFailover, mcpGrowth, mcpOverhead, mcpStdio } from "./measurements/mcp.ts";
+import { mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50 } from "./measurements/mcp-http.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
 
 export const allMeasurements: readonly Measurement[] = [
@@ -18,5 +20,6 @@ export const allMeasurements: readonly Measurement[] = [
   ...[verdictOf20, verdictOf200],
   ...[cliffAllow, cliffRate, cliffPending, cliffMemory, cardScreen],
   ...[ledgerCommit, auditVerify],
+  ...[mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50, mcpStdio, mcpOverhead, mcpGrowth, mcpFailover],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

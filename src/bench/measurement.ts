@@ -4,7 +4,7 @@
  */
 import type { BenchContext } from "./bench-context.ts";
 
-export type Unit = "ms" | "MB/s" | "MiB" | "machines" | "per s";
+export type Unit = "ms" | "MB/s" | "MiB" | "machines" | "per s" | "µs";
 
 /** What the median has to be, alone or beside the median of the floor. */
 export type Goal =
