@@ -48,7 +48,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { limits, clock, signal } = options;
-    this.#watch = new SilenceWatch(limits.firstByteMs, clock, () => this.#failSilent());
+    const { firstByteMs, idleMs } = limits;
+    this.#watch = new SilenceWatch(firstByteMs, idleMs, clock, () => this.#failSilent());
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (signal?.aborted === true) this.#onAbort();
   }
@@ -73,8 +74,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#isOver) return;
     this.#head = { status, statusText, headers };
     this.#watch.restart(this.#options.limits.idleMs);
-    const type = headers["content-type"] ?? "";
-    if (status === 200 && /^\s*text\/event-stream\b/i.test(type)) this.#respond(this.#openStream());
+    if (status === 200 && isStream(headers)) this.#respond(this.#openStream());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -93,8 +93,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#isOver) return;
     this.#finish();
-    if (this.#chunks === undefined) this.#respond(Buffer.concat(this.#parts, this.#bytes));
-    else this.#chunks.close();
+    const [only] = this.#parts;
+    if (this.#chunks !== undefined) this.#chunks.close();
+    else if (only !== undefined && this.#parts.length === 1) this.#respond(only);
+    else this.#respond(Buffer.concat(this.#parts, this.#bytes));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -150,4 +152,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#watch.stop();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
+}
+
+function isStream(headers: IncomingHttpHeaders): boolean {
+  const type = headers["content-type"];
+  return type !== undefined && /^\s*text\/event-stream\b/i.test(type);
 }

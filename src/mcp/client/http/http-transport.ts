@@ -1,5 +1,5 @@
 /** The SDK's Streamable HTTP transport, with an end for every call whose stream breaks. */
-import { StreamableHTTPClientTransport, isJSONRPCRequest } from "@modelcontextprotocol/client";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type {
   JSONRPCMessage,
   RequestId,
@@ -30,8 +30,9 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
-    // a subscription's stream has an end of its own
-    if (!isJSONRPCRequest(message) || options?.onRequestStreamEnd !== undefined) {
+    // what the SDK sends needs no check of its form; a subscription's stream has an end of its own
+    const isRequest = "method" in message && "id" in message;
+    if (!isRequest || options?.onRequestStreamEnd !== undefined) {
       return super.send(message, options);
     }
     this.#hearAnswers();

@@ -22,19 +22,17 @@ export interface LeanFetchOptions {
 /** Raises MCP_DNS, MCP_TLS, MCP_TRANSIENT, MCP_RATE_LIMITED, MCP_PROTOCOL, TIMEOUT, or the signal's reason. */
 export function createLeanFetch(options: LeanFetchOptions): FetchLike {
   const { dispatcher, limits, clock } = options;
-  const known = new WeakSet<AbortSignal>();
+  const describe = createDescriber();
+  const raise = createRaiser();
   return async (input, init = {}) => {
-    const url = input instanceof URL ? input : new URL(input);
-    const endpoint = nameOfUrl(url);
+    const { endpoint, origin, path } = describe(input);
     const signal = init.signal ?? undefined;
-    // the transport hands the same signal to all its requests; each leaves it when it ends
-    if (signal !== undefined && !known.has(signal)) setMaxListeners(0, signal);
-    if (signal !== undefined) known.add(signal);
+    if (signal !== undefined) raise(signal);
     const exchange = new Exchange({ endpoint, limits, clock, signal });
     dispatcher.dispatch(
       {
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
+        origin,
+        path,
         method: init.method ?? "GET",
         headers: flattenHeaders(init.headers),
         body: bodyOf(init.body),
@@ -44,8 +42,45 @@ export function createLeanFetch(options: LeanFetchOptions): FetchLike {
       exchange,
     );
     const response = await exchange.response;
-    await refuseFailure(response, endpoint);
+    const { status } = response;
+    if (status === 429 || status >= 500) await refuse(response, endpoint);
     return response;
+  };
+}
+
+interface Address {
+  readonly href: string;
+  readonly endpoint: string;
+  readonly origin: string;
+  readonly path: string;
+}
+
+/** An endpoint has one address, taken apart once. */
+function createDescriber(): (input: string | URL) => Address {
+  let last: Address | undefined;
+  return (input) => {
+    const href = typeof input === "string" ? input : input.href;
+    if (last?.href === href) return last;
+    const url = new URL(href);
+    const { origin, pathname, search } = url;
+    last = { href, origin, endpoint: nameOfUrl(url), path: `${pathname}${search}` };
+    return last;
+  };
+}
+
+/**
+ * A transport may hand the same signal to all its requests; each leaves it when it ends, and none is to
+ * be warned of the others. A signal of one request's own is not worth the change.
+ */
+function createRaiser(): (signal: AbortSignal) => void {
+  let last: AbortSignal | undefined;
+  let raised: AbortSignal | undefined;
+  return (signal) => {
+    if (signal === last && signal !== raised) {
+      setMaxListeners(0, signal);
+      raised = signal;
+    }
+    last = signal;
   };
 }
 
@@ -65,9 +100,8 @@ function bodyOf(body: RequestInit["body"]): string | null {
 }
 
 /** Server failures become errors here, where the headers are still at hand; the rest is the SDK's to read. */
-async function refuseFailure(response: Response, endpoint: string): Promise<void> {
+async function refuse(response: Response, endpoint: string): Promise<never> {
   const { status } = response;
-  if (status !== 429 && status < 500) return;
   const retryAfterMs = parseRetryAfter(
     response.headers.get("retry-after") ?? undefined,
     Date.now(),

@@ -65,7 +65,8 @@ class LeanResponse {
   }
 
   async json(): Promise<unknown> {
-    const text = await this.text();
+    const body = this.#body;
+    const text = Buffer.isBuffer(body) ? body.toString("utf8") : await this.text();
     try {
       return JSON.parse(text) as unknown;
     } catch (cause) {

@@ -5,17 +5,22 @@ import { callAfter } from "../../../base/clock.ts";
 export class SilenceWatch {
   readonly #clock: Clock;
   readonly #onSilence: () => void;
+  readonly #shortestMs: number;
   #limitMs: number;
   #heardAt: number;
-  #callOff: () => void;
+  #callOff: () => void = () => undefined;
 
-  /** @param limitMs silence that ends it; 0 is for ever */
-  constructor(limitMs: number, clock: Clock, onSilence: () => void) {
+  /**
+   * @param limitMs silence that ends it; 0 is for ever
+   * @param laterMs a limit that `restart` may set, so that the timer need not be set anew
+   */
+  constructor(limitMs: number, laterMs: number, clock: Clock, onSilence: () => void) {
     this.#clock = clock;
     this.#onSilence = onSilence;
     this.#limitMs = limitMs;
     this.#heardAt = clock.now();
-    this.#callOff = this.#arm(limitMs);
+    this.#shortestMs = Math.min(limitMs || laterMs, laterMs || limitMs);
+    if (this.#shortestMs > 0) this.#arm(this.#shortestMs);
   }
 
   hear(): void {
@@ -24,24 +29,22 @@ export class SilenceWatch {
 
   /** Another limit from now on. */
   restart(limitMs: number): void {
-    this.#callOff();
     this.#limitMs = limitMs;
     this.hear();
-    this.#callOff = this.#arm(limitMs);
   }
 
   stop(): void {
     this.#callOff();
   }
 
-  #arm(ms: number): () => void {
-    if (this.#limitMs === 0) return () => undefined;
-    return callAfter(ms, () => this.#look(), this.#clock);
+  #arm(ms: number): void {
+    this.#callOff = callAfter(ms, this.#look, this.#clock);
   }
 
-  #look(): void {
+  readonly #look = (): void => {
     const leftMs = this.#heardAt + this.#limitMs - this.#clock.now();
-    if (leftMs <= 0) this.#onSilence();
-    else this.#callOff = this.#arm(leftMs);
-  }
+    if (this.#limitMs === 0) this.#arm(this.#shortestMs);
+    else if (leftMs <= 0) this.#onSilence();
+    else this.#arm(leftMs);
+  };
 }
