@@ -11,7 +11,7 @@ type Options = Record<string, unknown>;
 export function describeMcp(program: Command, io: CliIo, done: Done): void {
   const mcp = program
     .command("mcp")
-    .description("use MCP servers: look at what they offer, call, log in");
+    .description("tools of MCP servers: look, call, log in");
   const load = async (): Promise<typeof McpCommands> => import("./commands/mcp.ts");
   const json = (command: Command): Command => command.option("--json", "print one JSON document");
   const file = (command: Command): Command =>

@@ -10,7 +10,19 @@ export type { EndpointInput } from "./client/http/http-server.ts";
 export type { HttpHooks, HttpOptions, HttpOptionsInput } from "./client/http/http-options.ts";
 export type { TlsOptions } from "./client/tls/tls-options.ts";
 
+// servers that are programs, or behind any stream
+export { stdio } from "./client/stdio/stdio-dialer.ts";
+export type { StdioServerOptions } from "./client/stdio/stdio-dialer.ts";
+export { StreamTransport } from "./client/stream-transport.ts";
+
 // authorization
+export { createProvider } from "./client/auth/create-provider.ts";
+export { parseOAuthOptions } from "./client/auth/oauth-options.ts";
+export type { OAuthOptions } from "./client/auth/oauth-options.ts";
+export { LoginStore } from "./client/auth/login-store.ts";
+export { logIn, logOut, readLoginStatus } from "./client/auth/login-desk.ts";
+export type { LoginStatus } from "./client/auth/login-desk.ts";
+export { createBearerFetch } from "./client/auth/bearer-fetch.ts";
 export { createOAuthFetch } from "./client/auth/oauth-fetch.ts";
 export type { OAuthEvent, OAuthFetchOptions } from "./client/auth/oauth-fetch.ts";
 export type {

@@ -40,7 +40,7 @@ describe("--help", () => {
         approvals [options]           cards: what waits for your word
         audit [options]               the record of what was asked, decided and done
         policy [options]              what is allowed, asked about and denied
-        mcp [options]                 MCP servers: what they offer, and calls
+        mcp [options]                 tools of MCP servers: look, call, log in
         config [options]              what is set, and where
         bench [options] [name]        measure this host, each number beside its floor
         completion [options] <shell>  print a completion script for a shell

@@ -92,11 +92,20 @@ it("the public face is names only", () => {
 it("the values of luminaguard/mcp are these", () => {
   expect(Object.keys(mcpFace).sort()).toEqual([
     "HttpServer",
+    "LoginStore",
     "ManagedClient",
     "MetricsRegistry",
+    "StreamTransport",
     "countTokenRefreshes",
+    "createBearerFetch",
     "createOAuthFetch",
+    "createProvider",
     "http",
+    "logIn",
+    "logOut",
+    "parseOAuthOptions",
+    "readLoginStatus",
     "renderExposition",
+    "stdio",
   ]);
 });

@@ -1,0 +1,1 @@
+export function startEchoServer(): Promise<{ url: string; close: () => Promise<void> }>;
