@@ -83,11 +83,12 @@ export class ManagedClient {
         hint: "close it first, or make another client",
       });
     }
-    this.#engine = new Engine(planConnection(server, this.#human), {
+    const plan = planConnection(server, this.#human);
+    this.#engine = new Engine(plan, {
       ...this.#options,
       human: this.#human,
       wishes: this.#wishes,
-      createClient: () => this.#createClient(),
+      createClient: () => this.#createClient(plan.eraMs),
       prior,
     });
     try {
@@ -340,11 +341,15 @@ export class ManagedClient {
     return this.#engine?.clients() ?? [];
   }
 
-  #createClient(): Client {
+  /** @param eraMs longest wait for a server to tell its era */
+  #createClient(eraMs: number | undefined): Client {
     const { observer: _o, metrics: _m, openTelemetry: _t, ...rest } = this.#options;
     const { clock: _c, random: _r, ...options } = rest;
     const client = new Client(this.#info, {
-      versionNegotiation: { mode: "auto" },
+      versionNegotiation: {
+        mode: "auto",
+        ...(eraMs === undefined ? {} : { probe: { timeoutMs: eraMs } }),
+      },
       responseCacheStore: this.#cache,
       ...options,
     });

@@ -32,6 +32,8 @@ export interface Plan {
   readonly retry: HttpRetryOptions;
   readonly totalMs: number;
   readonly dialMs: number;
+  /** longest wait for a server to tell its era, where silence means an older one; in ms */
+  readonly eraMs: number | undefined;
   readonly balancing: Balancing;
   readonly breaker: BreakerOptions | false;
   readonly health: HealthOptions | false;
@@ -59,6 +61,8 @@ function planSingle(dialer: Dialer, options: Omit<DialedServer, "kind" | "create
     retry: { ...defaultRetry, ...options.retry },
     totalMs: options.totalMs ?? 60_000,
     dialMs: options.dialMs ?? 30_000,
+    // an older server on a pipe may ignore the question
+    eraMs: 10_000,
     balancing: "round-robin",
     breaker: false,
     health: false,
@@ -88,5 +92,6 @@ function planHttp({ options, hooks }: HttpServer, clock: Clock): Plan {
     }),
     totalMs: timeouts.totalMs,
     dialMs: timeouts.totalMs,
+    eraMs: undefined,
   };
 }
