@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
+import { takesKeys } from "../support/takes-keys.ts";
+import { openTerminal } from "../support/terminal.ts";
 import { HttpReplica } from "../support/mcp/http-replica.ts";
 
 const fixture = (name: string): string =>
@@ -162,4 +164,45 @@ it("a header's secret is sent to its server, and stands in no record and no mess
   expect(replica.calls("tools/call")[0]?.headers["x-key"]).toBe(canary);
   const record = await home.run(["audit", "show", "--json"]);
   expect(`${record.stdout.toString()}${call.stderr}`).not.toContain(canary);
+});
+
+describe("at a terminal", () => {
+  it("what a person types is its own approval, and is in the record as theirs", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"]);
+    const screen = await terminal.sees("exit code 0");
+    expect(screen).toContain("counting counted a");
+    expect(replica.ledger.get("a")).toBe(1);
+    const record = await home.run(["audit", "show"]);
+    expect(record.stdout.toString()).toContain('"who":"person"');
+  });
+
+  it("policy's no stands against what a person types", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    const env = { LUMINAGUARD_POLICY_PRESET: "observe" };
+    using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"], env);
+    expect(await terminal.sees("exit code 11")).toContain("not called");
+    expect(replica.ledger.size).toBe(0);
+  });
+
+  it("a project's server is shown whole, and trusted until a letter of it changes", async () => {
+    await using home = await createCliHome();
+    await writeProject(home, { sdk: sdkServer });
+    using terminal = openTerminal(home, ["mcp", "tools", "sdk", "--on-host"]);
+    await takesKeys(terminal);
+    expect(terminal.screen()).toContain("sdk-server.mjs");
+    await terminal.answers("a", "type A and press Enter");
+    terminal.press("A");
+    await terminal.sees("> A");
+    terminal.press("Enter");
+    expect(await terminal.sees("exit code 0")).toContain("echo  words=string");
+    expect((await home.run(["mcp", "tools", "sdk", "--on-host"])).exitCode).toBe(0);
+    await writeProject(home, { sdk: { ...sdkServer, env: { LD_PRELOAD: "./evil.so" } } });
+    const changed = await home.run(["mcp", "tools", "sdk", "--on-host"]);
+    expect(changed.stderr).toContain("nobody can be asked");
+  });
 });
