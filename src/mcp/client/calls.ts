@@ -104,12 +104,15 @@ export class Calls {
   }
 
   #attempt<T>(call: Call<T>, endpoint: Endpoint, progress: Progress): Promise<T> {
-    return endpoint.link.use((dialed) => {
+    const { clock, mayAsk } = this.#options;
+    const timeoutMs = Math.max(1, progress.dueAt - clock.now());
+    const run = (dialed: Dialed): Promise<T> => {
       const meta = progress.watch?.onAttempt?.(endpoint, dialed);
-      if (this.#options.mayAsk()) return this.#withClock(call, dialed, progress, meta);
-      const timeout = Math.max(1, progress.dueAt - this.#options.clock.now());
+      if (mayAsk()) return this.#withClock(call, dialed, progress, meta);
+      const timeout = Math.max(1, progress.dueAt - clock.now());
       return call.invoke(dialed.client, { ...call.options, timeout }, meta);
-    }, call.options?.signal);
+    };
+    return endpoint.link.use(run, { signal: call.options?.signal, timeoutMs });
   }
 
   /** The SDK's own limit does not stand still while a person is asked: this one does. */

@@ -55,7 +55,10 @@ export class HealthCheck {
     const options = { timeout: this.#options.timeoutMs, signal: this.#end.signal };
     const wasHealthy = endpoint.isHealthy;
     try {
-      await endpoint.link.use(({ client }) => askWhetherThere(client, options), this.#end.signal);
+      await endpoint.link.use(({ client }) => askWhetherThere(client, options), {
+        signal: this.#end.signal,
+        timeoutMs: this.#options.timeoutMs,
+      });
       endpoint.endWell();
       if (!wasHealthy) this.#onChange(`${endpoint.name} is healthy again`);
     } catch (error) {

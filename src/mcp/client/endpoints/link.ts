@@ -2,7 +2,12 @@
  * The connection to one endpoint: made when first needed, once for all who wait, and made again when
  * it broke or the server forgot the session. Calls under way on an old one end in their own time.
  */
+import { UnsupportedProtocolVersionError } from "@modelcontextprotocol/client";
 import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
+import { callAfter } from "../../../base/clock.ts";
+import type { LuminaGuardError } from "../../../errors.ts";
+import { createMcpError, factsOf } from "../delivery.ts";
+import { explainError } from "../explain.ts";
 import type { Dialed, Dialer } from "../dialer.ts";
 
 export interface LinkOptions {
@@ -17,6 +22,12 @@ export interface LinkOptions {
   /** after each connection but the first */
   readonly onReconnect: () => void;
   readonly onChange: (why: string) => void;
+}
+
+/** how long, and until when, a caller waits for a connection */
+export interface Wait {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
 }
 
 interface Connection {
@@ -53,32 +64,32 @@ export class Link {
 
   /**
    * Runs a call on the connection, which is made first where there is none. A server that forgot the
-   * session did not begin the call: it is made again, once, in a new one.
+   * session, or no longer speaks the revision, did not begin the call: it is made again, once.
    */
-  async use<T>(call: (dialed: Dialed) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const connection = this.#connection ?? (await abortable(this.#connect(), signal));
+  async use<T>(call: (dialed: Dialed) => Promise<T>, wait: Wait): Promise<T> {
+    const connection = this.#connection ?? (await this.#connected(wait));
     try {
       return await this.#on(connection, call);
     } catch (error) {
-      if (!connection.dialed.isSessionLost(error)) throw error;
-      this.#drop(connection, "the server forgot the session");
+      const isOtherRevision = error instanceof UnsupportedProtocolVersionError;
+      if (isOtherRevision) this.#prior = undefined;
+      else if (!connection.dialed.isSessionLost(error)) throw error;
+      this.#drop(
+        connection,
+        isOtherRevision ? "the server's revision changed" : "the server forgot the session",
+      );
     }
-    return this.#on(this.#connection ?? (await abortable(this.#connect(), signal)), call);
-  }
-
-  /** Forgets what was learnt of the server's era, and connects anew for the next call. */
-  forgetEra(): void {
-    this.#prior = undefined;
-    if (this.#connection !== undefined) this.#drop(this.#connection, "the server's era changed");
+    return this.#on(this.#connection ?? (await this.#connected(wait)), call);
   }
 
   async close(): Promise<void> {
     this.#end.abort(new Error("the client was closed"));
-    await this.#dialing?.catch(() => undefined);
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.dialed.close();
+    // what is being dialed ends with the dialer
     await this.#options.dialer.close();
+    await this.#dialing?.catch(() => undefined);
   }
 
   async #on<T>(connection: Connection, call: (dialed: Dialed) => Promise<T>): Promise<T> {
@@ -91,19 +102,43 @@ export class Link {
     }
   }
 
-  #connect(): Promise<Connection> {
+  /** One dial for all who wait; it goes on when one of them stops waiting. */
+  #connected({ signal, timeoutMs }: Wait): Promise<Connection> {
     this.#dialing ??= this.#dial().finally(() => (this.#dialing = undefined));
-    return this.#dialing;
+    const dialing = this.#dialing;
+    dialing.catch(() => undefined);
+    return new Promise((resolve, reject) => {
+      const callOff = callAfter(timeoutMs, () => reject(this.#createTimeout()));
+      const onAbort = (): void => reject(signal?.reason as Error);
+      if (signal?.aborted === true) onAbort();
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const stopWaiting = (): void => {
+        callOff();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      dialing.finally(stopWaiting).then(resolve, reject);
+    });
+  }
+
+  #createTimeout(): LuminaGuardError {
+    const message = `${this.name}: no connection within the call's time`;
+    return createMcpError("TIMEOUT", message, {
+      delivery: "never",
+      phase: "total",
+      endpoint: this.name,
+    });
   }
 
   async #dial(): Promise<Connection> {
     const { dialer, createClient, dialMs, onDialed, onChange } = this.#options;
     this.#end.signal.throwIfAborted();
-    const dialed = await dialer.dial({
-      createClient,
-      prior: this.#prior,
-      timeoutMs: dialMs,
-      signal: this.#end.signal,
+    const { signal } = this.#end;
+    const wish = { createClient, prior: this.#prior, timeoutMs: dialMs, signal };
+    const dialed = await dialer.dial(wish).catch((error: unknown) => {
+      // a server that says no may have changed its revision: the next dial asks anew
+      const { delivery } = factsOf(explainError(error, this.name));
+      if (delivery === "answered") this.#prior = undefined;
+      throw error;
     });
     if (this.#end.signal.aborted) {
       await dialed.close();
@@ -137,15 +172,4 @@ export class Link {
   #closeIfLeft({ isDropped, calls, dialed }: Connection): void {
     if (isDropped && calls === 0) void dialed.client.close();
   }
-}
-
-/** The work goes on for the others who wait for it. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
