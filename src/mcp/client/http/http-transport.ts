@@ -1,6 +1,7 @@
 /** The SDK's Streamable HTTP transport, with an end for every call whose stream breaks. */
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type {
+  FetchLike,
   JSONRPCMessage,
   RequestId,
   StreamableHTTPClientTransportOptions,
@@ -10,16 +11,34 @@ import { createLostAnswer } from "./lost-answer.ts";
 /** longest wait before a standing stream that keeps ending is opened again, in ms */
 const reopenMaxMs = 60_000;
 
+/** As the SDK's, with a `fetch` that keeps to the endpoint's limits. */
+export interface EnduringHttpOptions extends StreamableHTTPClientTransportOptions {
+  readonly fetch: FetchLike;
+}
+
 type SendOptions = Parameters<StreamableHTTPClientTransport["send"]>[1];
 type OnMessage = NonNullable<StreamableHTTPClientTransport["onmessage"]>;
 
+/** A request under way that can be ended without the others. */
+interface Flight {
+  readonly end: AbortController;
+  /** what the SDK looks at once the request is on its way */
+  readonly showSignal: () => void;
+}
+
+/** takes a request's number from `send` to `fetch`; never leaves this file */
+const flightHeader = "luminaguard-flight";
+
 export class EnduringHttpTransport extends StreamableHTTPClientTransport {
   readonly #unanswered = new Set<RequestId>();
+  readonly #flights: Map<string, Flight>;
   #hearing: OnMessage | undefined;
 
-  constructor(url: URL, options: StreamableHTTPClientTransportOptions) {
+  constructor(url: URL, options: EnduringHttpOptions) {
+    const flights = new Map<string, Flight>();
     super(url, {
       ...options,
+      fetch: createFlightFetch(options.fetch, flights),
       reconnectionOptions: {
         initialReconnectionDelay: 1000,
         maxReconnectionDelay: reopenMaxMs,
@@ -27,6 +46,7 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
         maxRetries: 5,
       },
     });
+    this.#flights = flights;
   }
 
   override async send(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
@@ -38,12 +58,49 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
     this.#hearAnswers();
     const { id } = message;
     this.#unanswered.add(id);
+    const onRequestStreamEnd = (): void => {
+      this.#flights.delete(String(id));
+      this.#giveUp(id);
+    };
     try {
-      await super.send(message, { ...options, onRequestStreamEnd: () => this.#giveUp(id) });
+      await super.send(message, this.#withFlight(id, { ...options, onRequestStreamEnd }));
+      if (!this.#unanswered.has(id)) this.#flights.delete(String(id));
     } catch (error) {
       this.#unanswered.delete(id);
+      this.#flights.delete(String(id));
       throw error;
     }
+  }
+
+  override async close(): Promise<void> {
+    const flights = [...this.#flights.values()];
+    this.#flights.clear();
+    for (const { end } of flights) end.abort(new Error("the connection was closed"));
+    await super.close();
+  }
+
+  /**
+   * The SDK joins the signal of each request with that of the transport by `AbortSignal.any`, which
+   * Node 20 never forgets: the transport's grows with every call. So the request's is kept back until
+   * the two were to be joined, and `fetch` gets one that both of them end.
+   */
+  #withFlight(id: RequestId, options: NonNullable<SendOptions>): NonNullable<SendOptions> {
+    const { requestSignal, ...rest } = options;
+    if (requestSignal === undefined || requestSignal.aborted) return options;
+    const end = new AbortController();
+    const onAbort = (): void => {
+      this.#unanswered.delete(id);
+      this.#flights.delete(String(id));
+      end.abort(requestSignal.reason);
+    };
+    requestSignal.addEventListener("abort", onAbort, { once: true });
+    const shown: NonNullable<SendOptions> = {
+      ...rest,
+      headers: { ...rest.headers, [flightHeader]: String(id) },
+    };
+    const showSignal = (): void => void (shown.requestSignal = requestSignal);
+    this.#flights.set(String(id), { end, showSignal });
+    return shown;
   }
 
   /** The SDK sets another listener once it knows the server's era. */
@@ -63,4 +120,21 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
     if (typeof id === "string") void this.close();
     else this.onmessage?.(createLostAnswer(id));
   }
+}
+
+/** `fetch` with the signal of the flight that a request belongs to. */
+function createFlightFetch(fetch: FetchLike, flights: ReadonlyMap<string, Flight>): FetchLike {
+  return async (url, init) => {
+    const { headers } = init ?? {};
+    const id = headers instanceof Headers ? headers.get(flightHeader) : null;
+    if (!(headers instanceof Headers) || id === null) return fetch(url, init);
+    headers.delete(flightHeader);
+    const flight = flights.get(id);
+    flight?.showSignal();
+    const signal = flight?.end.signal ?? init?.signal ?? null;
+    const response = await fetch(url, { ...init, signal });
+    // the SDK follows a redirect with the same headers
+    if (response.status >= 300 && response.status < 400) headers.set(flightHeader, id);
+    return response;
+  };
 }
