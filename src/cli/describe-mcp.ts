@@ -9,9 +9,7 @@ import type { CliIo } from "./io.ts";
 type Options = Record<string, unknown>;
 
 export function describeMcp(program: Command, io: CliIo, done: Done): void {
-  const mcp = program
-    .command("mcp")
-    .description("tools of MCP servers: look, call, log in");
+  const mcp = program.command("mcp").description("tools of MCP servers: look, call, log in");
   const load = async (): Promise<typeof McpCommands> => import("./commands/mcp.ts");
   const json = (command: Command): Command => command.option("--json", "print one JSON document");
   const file = (command: Command): Command =>
