@@ -31,7 +31,7 @@ export class PausableClock implements Clock {
 }
 
 /** a timer may fire this much before its time, in `ms` */
-const earlyMs = 2;
+export const earlyMs = 2;
 /** how often a clock that stood still is looked at again, in `ms` */
 const lookAgainMs = 50;
 

@@ -7,10 +7,18 @@ import type { LuminaGuardError } from "../../errors.ts";
 import type { Call, CallEnd, CallObserver, CallWatch, RequestMeta } from "./call.ts";
 import { createMcpError } from "./delivery.ts";
 import type { Dialed } from "./dialer.ts";
+import type { Pass } from "./endpoints/breaker.ts";
 import type { Endpoint } from "./endpoints/endpoint.ts";
 import type { EndpointSet } from "./endpoints/endpoint-set.ts";
 import { explainError } from "./explain.ts";
-import { backOffMs, judgeFailure, RetryBudget, toFinalError, waitFor } from "./retry.ts";
+import {
+  backOffMs,
+  judgeFailure,
+  longestTimerMs,
+  RetryBudget,
+  toFinalError,
+  waitFor,
+} from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
 
 export interface CallsOptions {
@@ -79,7 +87,8 @@ export class Calls {
     for (;;) {
       call.options?.signal?.throwIfAborted();
       const endpoint = this.#options.endpoints.pick(progress.tried);
-      if (endpoint === undefined || !(endpoint.breaker?.tryEnter() ?? true)) {
+      const pass = endpoint?.tryEnter();
+      if (endpoint === undefined || pass === undefined) {
         await this.#waitForEndpoint(call, progress);
         continue;
       }
@@ -89,12 +98,12 @@ export class Calls {
       endpoint.inFlight += 1;
       try {
         const result = await this.#attempt(call, endpoint, progress);
-        endpoint.endWell();
+        endpoint.endWell(pass);
         this.#options.endpoints.settle(endpoint);
         return result;
       } catch (error) {
         const failure = explainError(error, endpoint.name);
-        endpoint.endBadly(failure);
+        endWithout(call, failure, endpoint, pass);
         progress.last = failure;
         this.#mayGoOn(call, failure, progress);
       } finally {
@@ -109,7 +118,7 @@ export class Calls {
     const run = (dialed: Dialed): Promise<T> => {
       const meta = progress.watch?.onAttempt?.(endpoint, dialed);
       if (mayAsk()) return this.#withClock(call, dialed, progress, meta);
-      const timeout = Math.max(1, progress.dueAt - clock.now());
+      const timeout = Math.min(Math.max(1, progress.dueAt - clock.now()), longestTimerMs);
       return call.invoke(dialed.client, { ...call.options, timeout }, meta);
     };
     return endpoint.link.use(run, { signal: call.options?.signal, timeoutMs });
@@ -126,6 +135,7 @@ export class Calls {
     const limit = new AbortController();
     const outer = call.options?.signal;
     const onAbort = (): void => limit.abort(outer?.reason);
+    if (outer?.aborted === true) onAbort();
     outer?.addEventListener("abort", onAbort, { once: true });
     const leftMs = Math.max(1, progress.dueAt - clock.now());
     const over = new AbortController();
@@ -178,8 +188,16 @@ export class Calls {
   }
 }
 
-/** the longest that a timer of Node can be set to, in ms */
-const longestTimerMs = 2_147_483_647;
+/** A caller who left says nothing of the endpoint. */
+function endWithout(
+  call: Call<unknown>,
+  failure: LuminaGuardError,
+  endpoint: Endpoint,
+  pass: Pass,
+): void {
+  if (call.options?.signal?.aborted === true) endpoint.endUnjudged(pass);
+  else endpoint.endBadly(pass, failure);
+}
 
 function createTimeout(call: Call<unknown>): LuminaGuardError {
   const message = `${call.name ?? call.method}: no answer within the call's time`;

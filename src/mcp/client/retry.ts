@@ -89,6 +89,9 @@ export class RetryBudget {
   }
 }
 
+/** the longest that a timer of Node can be set to, in ms */
+export const longestTimerMs = 2_147_483_647;
+
 /** Waits on the clock; rejects with the signal's reason. */
 export function waitFor(ms: number, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -99,10 +102,10 @@ export function waitFor(ms: number, clock: Clock, signal: AbortSignal | undefine
     const startedAt = clock.now();
     const look = (): void => {
       const leftMs = ms - (clock.now() - startedAt);
-      if (leftMs > 1) timer = setTimeout(look, leftMs);
+      if (leftMs > 1) timer = setTimeout(look, Math.min(leftMs, longestTimerMs));
       else finish(resolve);
     };
-    let timer = setTimeout(look, ms);
+    let timer = setTimeout(look, Math.min(ms, longestTimerMs));
     const onAbort = (): void => finish(() => reject(signal?.reason as Error));
     const finish = (then: () => void): void => {
       clearTimeout(timer);

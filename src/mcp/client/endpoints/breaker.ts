@@ -25,6 +25,9 @@ export type BreakerOptions =
       readonly openMsMax: number;
     };
 
+/** The right to make one call, given back with how it ended. */
+export type Pass = number;
+
 /** the window of rate mode is counted in this many parts */
 const slotCount = 10;
 
@@ -43,6 +46,8 @@ export class CircuitBreaker {
   #opensInRow = 0;
   #openUntil = 0;
   #isProbing = false;
+  /** counts changes of the state: a call that ends in a later one says nothing of it */
+  #period: Pass = 0;
 
   constructor(options: BreakerOptions, clock: Clock) {
     this.#options = options;
@@ -65,42 +70,50 @@ export class CircuitBreaker {
     return state === "closed" || (state === "half-open" && !this.#isProbing);
   }
 
-  /** Takes the right to make one call; exactly one of the three ends must follow. */
-  tryEnter(): boolean {
-    if (this.#state === "closed") return true;
-    if (!this.isPassable) return false;
-    this.#state = "half-open";
+  /** Takes the right to make one call, if there is one; exactly one of the three ends must follow. */
+  tryEnter(): Pass | undefined {
+    if (this.#state === "closed") return this.#period;
+    if (!this.isPassable) return undefined;
+    this.#enter("half-open");
     this.#isProbing = true;
-    return true;
+    return this.#period;
   }
 
-  endWell(): void {
+  endWell(pass: Pass): void {
+    if (pass !== this.#period) return;
     this.#isProbing = false;
     this.#failuresInRow = 0;
     this.#opensInRow = 0;
-    if (this.#state !== "closed") this.#slots.length = 0;
-    this.#state = "closed";
+    if (this.#state !== "closed") {
+      this.#slots.length = 0;
+      this.#enter("closed");
+    }
     this.#count(false);
   }
 
-  endBadly(): void {
+  endBadly(pass: Pass): void {
+    if (pass !== this.#period) return;
     this.#isProbing = false;
     this.#failuresInRow += 1;
     this.#count(true);
-    if (this.#state === "half-open" || (this.#state === "closed" && this.#isTooMuch()))
-      this.#open();
+    if (this.#state === "half-open" || this.#isTooMuch()) this.#open();
   }
 
   /** The call said nothing about the endpoint, as when its caller left. */
-  endUnjudged(): void {
-    this.#isProbing = false;
+  endUnjudged(pass: Pass): void {
+    if (pass === this.#period) this.#isProbing = false;
+  }
+
+  #enter(state: BreakerState): void {
+    this.#state = state;
+    this.#period += 1;
   }
 
   #open(): void {
     const { openMs, openMsMax } = this.#options;
     this.#openUntil = this.#clock.now() + Math.min(openMs * 2 ** this.#opensInRow, openMsMax);
     this.#opensInRow = Math.min(this.#opensInRow + 1, 30);
-    this.#state = "open";
+    this.#enter("open");
   }
 
   #isTooMuch(): boolean {

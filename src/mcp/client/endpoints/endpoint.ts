@@ -3,7 +3,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LuminaGuardError } from "../../../errors.ts";
 import { factsOf } from "../delivery.ts";
 import type { Balanced } from "./balancer.ts";
-import type { CircuitBreaker } from "./breaker.ts";
+import type { CircuitBreaker, Pass } from "./breaker.ts";
 import type { Link } from "./link.ts";
 
 /** codes that speak of the endpoint, not of the call */
@@ -66,19 +66,31 @@ export class Endpoint implements Balanced {
     return this.isUp && (this.#restUntil === 0 || this.restMs === 0);
   }
 
-  endWell(): void {
-    this.breaker?.endWell();
+  /** Takes the right to make one call here, if there is one; exactly one of the three ends must follow. */
+  tryEnter(): Pass | undefined {
+    return this.breaker === undefined ? 0 : this.breaker.tryEnter();
+  }
+
+  endWell(pass: Pass): void {
+    this.breaker?.endWell(pass);
     this.#isHealthy = true;
     this.lastError = undefined;
   }
 
-  endBadly(error: LuminaGuardError): void {
+  endBadly(pass: Pass, error: LuminaGuardError): void {
+    if (error.code === "CANCELLED") {
+      this.endUnjudged(pass);
+      return;
+    }
     this.lastError = error;
-    const { retryAfterMs, phase } = factsOf(error);
+    const { retryAfterMs } = factsOf(error);
     if (retryAfterMs !== undefined) this.#restUntil = this.#clock.now() + retryAfterMs;
-    if (error.code === "CANCELLED") this.breaker?.endUnjudged();
-    else if (endpointCodes.has(error.code) && phase !== "total") this.breaker?.endBadly();
-    else if (error.code === "TIMEOUT") this.breaker?.endBadly();
-    else this.breaker?.endWell();
+    if (endpointCodes.has(error.code)) this.breaker?.endBadly(pass);
+    else this.breaker?.endWell(pass);
+  }
+
+  /** Whoever called left before an answer. */
+  endUnjudged(pass: Pass): void {
+    this.breaker?.endUnjudged(pass);
   }
 }

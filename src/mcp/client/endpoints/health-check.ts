@@ -51,7 +51,8 @@ export class HealthCheck {
 
   async #check(endpoint: Endpoint): Promise<void> {
     // an open breaker is probed when it would let a call pass, and closed by a check that goes well
-    if (!(endpoint.breaker?.tryEnter() ?? true)) return;
+    const pass = endpoint.tryEnter();
+    if (pass === undefined) return;
     const options = { timeout: this.#options.timeoutMs, signal: this.#end.signal };
     const wasHealthy = endpoint.isHealthy;
     try {
@@ -59,11 +60,11 @@ export class HealthCheck {
         signal: this.#end.signal,
         timeoutMs: this.#options.timeoutMs,
       });
-      endpoint.endWell();
+      endpoint.endWell(pass);
       if (!wasHealthy) this.#onChange(`${endpoint.name} is healthy again`);
     } catch (error) {
       const failure = explainError(error, endpoint.name);
-      endpoint.endBadly(failure);
+      endpoint.endBadly(pass, failure);
       if (this.#end.signal.aborted || failure.code === "CANCELLED") return;
       endpoint.setHealthy(false);
       if (wasHealthy) this.#onChange(`${endpoint.name} failed its health check`);

@@ -1,6 +1,6 @@
 /** Ends an exchange in which nothing was heard for too long. Hearing something costs no timer. */
 import type { Clock } from "../../../base/clock.ts";
-import { callAfter } from "../../../base/clock.ts";
+import { callAfter, earlyMs } from "../../../base/clock.ts";
 
 export class SilenceWatch {
   readonly #clock: Clock;
@@ -44,7 +44,8 @@ export class SilenceWatch {
   readonly #look = (): void => {
     const leftMs = this.#heardAt + this.#limitMs - this.#clock.now();
     if (this.#limitMs === 0) this.#arm(this.#shortestMs);
-    else if (leftMs <= 0) this.#onSilence();
+    // what is left when the clock is stopped just before the end is not waited for again and again
+    else if (leftMs < earlyMs) this.#onSilence();
     else this.#arm(leftMs);
   };
 }

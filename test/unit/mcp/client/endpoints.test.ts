@@ -170,3 +170,27 @@ it("fails over within 50 ms of the first error", async () => {
   await inTurn(3, (index) => three.call(`after-${String(index)}`, "look", true));
   expect(performance.now() - startedAt).toBeLessThan(150);
 });
+
+it("a caller who leaves says nothing of the endpoint", async () => {
+  await using three = await openThree("stateless", (s) =>
+    s
+      .withHealthCheck(false)
+      .withCircuitBreaker({ mode: "consecutive", failures: 1, openMs: 1, openMsMax: 1 }),
+  );
+  const [first] = three.replicas;
+  await three.replicas[1].kill();
+  await three.replicas[2].kill();
+  await inTurn(3, (index) => three.call(String(index)));
+  first.fault = () => undefined;
+  const controller = new AbortController();
+  const before = three.client.snapshot().endpoints[0];
+  const call = three.client
+    .callTool({ name: "count", arguments: { key: "left" } }, { signal: controller.signal })
+    .catch(() => undefined);
+  await expect
+    .poll(() => three.client.snapshot().endpoints.some((each) => each.inFlight > 0))
+    .toBe(true);
+  controller.abort(new Error("no more time"));
+  await call;
+  expect(three.client.snapshot().endpoints[0]).toEqual(before);
+});
