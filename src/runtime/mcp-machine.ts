@@ -8,6 +8,7 @@ import { basename, delimiter, isAbsolute, join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { escapeText } from "../base/escape-text.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { dialTransport } from "../mcp/client/dial-transport.ts";
 import { StreamTransport } from "../mcp/client/stream-transport.ts";
 import type { DialedServer } from "../mcp/client/plan.ts";
 import type { ExecHandle } from "./exec-handle.ts";
@@ -38,25 +39,14 @@ export function inMachine(options: McpMachineOptions): DialedServer {
     dialMs: 120_000,
     createDialer: () => ({
       name: options.name,
-      dial: async ({ createClient, prior, timeoutMs, signal }) => {
-        const machine = await options.spawn(signal);
+      dial: async (dial) => {
+        const machine = await options.spawn(dial.signal);
         try {
           const transport = await startServer(machine, options);
-          const client = createClient();
-          const known = prior === undefined ? {} : { prior };
-          await client.connect(transport, { timeout: timeoutMs, signal, ...known });
-          const discover = client.getDiscoverResult();
-          return {
-            client,
-            prior: discover === undefined ? { kind: "legacy" } : { kind: "modern", discover },
-            network: "pipe",
-            isSession: () => discover === undefined,
-            isSessionLost: () => false,
-            close: async () => {
-              await client.close();
-              await machine.stop();
-            },
-          };
+          return await dialTransport(transport, dial, async (client) => {
+            await client.close();
+            await machine.stop();
+          });
         } catch (error) {
           await machine.stop();
           throw error;

@@ -1,6 +1,7 @@
 /** A transport of the SDK's own, used as it is: it can be connected once, and not again. */
 import type { Transport } from "@modelcontextprotocol/client";
 import { createMcpError } from "./delivery.ts";
+import { dialTransport } from "./dial-transport.ts";
 import type { Dialer } from "./dialer.ts";
 
 export function createTransportDialer(transport: Transport): Dialer {
@@ -8,27 +9,15 @@ export function createTransportDialer(transport: Transport): Dialer {
   const name = "the transport";
   return {
     name,
-    dial: async ({ createClient, prior, timeoutMs, signal }) => {
+    dial: (dial) => {
       if (isUsed) {
-        throw createMcpError("MCP_UNAVAILABLE", "the transport ended, and cannot be opened again", {
-          delivery: "never",
-          endpoint: name,
-          hint: "connect with http(…) or stdio(…) instead: these can be opened again",
-        });
+        const message = "the transport ended, and cannot be opened again";
+        const hint = "connect with http(…) or stdio(…) instead: these can be opened again";
+        const facts = { delivery: "never", endpoint: name, hint } as const;
+        return Promise.reject(createMcpError("MCP_UNAVAILABLE", message, facts));
       }
       isUsed = true;
-      const client = createClient();
-      const options = { timeout: timeoutMs, signal, ...(prior === undefined ? {} : { prior }) };
-      await client.connect(transport, options);
-      const discover = client.getDiscoverResult();
-      return {
-        client,
-        prior: discover === undefined ? { kind: "legacy" } : { kind: "modern", discover },
-        network: "pipe",
-        isSession: () => discover === undefined,
-        isSessionLost: () => false,
-        close: () => client.close(),
-      };
+      return dialTransport(transport, dial);
     },
     close: () => transport.close(),
   };

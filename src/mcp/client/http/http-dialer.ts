@@ -3,9 +3,10 @@
  * neither, the HTTP+SSE of 2024-11-05 (its section "Backwards Compatibility").
  */
 import { SSEClientTransport, SdkHttpError } from "@modelcontextprotocol/client";
-import type { Client, FetchLike, PriorDiscovery } from "@modelcontextprotocol/client";
+import type { FetchLike } from "@modelcontextprotocol/client";
 import type { Dialed, DialOptions, Dialer } from "../dialer.ts";
 import { nameOfUrl } from "../delivery.ts";
+import { priorOf } from "../dial-transport.ts";
 import { EnduringHttpTransport } from "./http-transport.ts";
 
 export interface HttpDialerOptions {
@@ -88,11 +89,6 @@ async function dialSse(options: HttpDialerOptions, dial: DialOptions): Promise<D
     isSessionLost: (error) => isStatus(error, [404]),
     close: () => client.close(),
   };
-}
-
-function priorOf(client: Client): PriorDiscovery {
-  const discover = client.getDiscoverResult();
-  return discover === undefined ? { kind: "legacy" } : { kind: "modern", discover };
 }
 
 function isNotStreamable(error: unknown): boolean {

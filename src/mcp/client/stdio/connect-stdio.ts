@@ -7,6 +7,7 @@ import { SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import type { Client, PriorDiscovery } from "@modelcontextprotocol/client";
 import { LuminaGuardError } from "../../../errors.ts";
 import { createMcpError } from "../delivery.ts";
+import { priorOf } from "../dial-transport.ts";
 import type { StdioConnector } from "./stdio-connector.ts";
 import type { StdioTransport } from "./stdio-transport.ts";
 
@@ -84,9 +85,4 @@ async function endedMeanwhile(connector: StdioConnector, cause: unknown): Promis
     endpoint: connector.name,
     cause,
   });
-}
-
-function priorOf(client: Client): PriorDiscovery {
-  const discover = client.getDiscoverResult();
-  return discover === undefined ? { kind: "legacy" } : { kind: "modern", discover };
 }
