@@ -2,7 +2,12 @@
 import { once } from "node:events";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Transport } from "@modelcontextprotocol/client";
+import { hostClock } from "../../base/clock.ts";
+import { createConnectionPool } from "../../mcp/client/http/connector.ts";
+import { createHttpDialer } from "../../mcp/client/http/http-dialer.ts";
+import { http } from "../../mcp/client/http/http-server.ts";
 import type { HttpServer } from "../../mcp/client/http/http-server.ts";
+import { createLeanFetch } from "../../mcp/client/http/lean-fetch.ts";
 import { ManagedClient } from "../../mcp/client/managed-client.ts";
 import type { ManagedClientOptions } from "../../mcp/client/managed-client.ts";
 import type { McpServer } from "../../mcp/client/plan.ts";
@@ -63,15 +68,41 @@ export async function openSdk(transport: Transport): Promise<Peer> {
   return toPeer(client);
 }
 
-export function openSdkHttp({ url }: EchoServer): Promise<Peer> {
+export function openSdkHttp(url: URL): Promise<Peer> {
   return openSdk(new StreamableHTTPClientTransport(url));
 }
 
-export function createSdkClient(): Client {
+/** The SDK's client on the transport and connections that ours has. */
+export async function openOverOurTransport(url: URL): Promise<Peer> {
+  const { options } = http(url);
+  const pool = createConnectionPool({
+    connectMs: 5000,
+    tlsMs: 5000,
+    connectionsMax: options.limits.connectionsMax,
+  });
+  const limits = { ...options.timeouts, answerBytesMax: options.limits.answerBytesMax };
+  const fetch = createLeanFetch({ dispatcher: pool, limits, clock: hostClock });
+  const closePool = (): Promise<void> => pool.destroy();
+  const dialer = createHttpDialer({ url, fetch, headers: {}, mode: "streamable", closePool });
+  const { client } = await dialer.dial({
+    ...{ createClient: createSdkClient, prior: undefined, timeoutMs: 5000 },
+    signal: new AbortController().signal,
+  });
+  const peer = toPeer(client);
+  return {
+    ...peer,
+    [Symbol.asyncDispose]: async () => {
+      await peer[Symbol.asyncDispose]();
+      await dialer.close();
+    },
+  };
+}
+
+function createSdkClient(): Client {
   return new Client(info, { versionNegotiation: { mode: "auto" } });
 }
 
-export function toPeer(client: Client): Peer {
+function toPeer(client: Client): Peer {
   return { call: () => client.callTool(echo), [Symbol.asyncDispose]: () => client.close() };
 }
 

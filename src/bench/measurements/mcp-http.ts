@@ -1,33 +1,28 @@
 /** Calls of an MCP server over HTTP, beside the SDK's own client with its own transport. */
-import { http } from "../../mcp/client/http/http-server.ts";
-import { interleave, timed } from "../interleave.ts";
-import {
-  callMany,
-  cpuMs,
-  openBare,
-  openManaged,
-  openSdkHttp,
-  startEchoServer,
-} from "../mcp/peers.ts";
-import type { EchoServer, Peer } from "../mcp/peers.ts";
+import { interleave } from "../interleave.ts";
+import { startPeer } from "../mcp/peer-process.ts";
+import type { PeerKind, PeerProcess } from "../mcp/peer-process.ts";
+import { startEchoServer } from "../mcp/peers.ts";
 import type { Measurement } from "../measurement.ts";
 
 const group = "mcp";
 const inFlight = 64;
 const calls = 1000;
 const sequentialCalls = 200;
+/** before the first sample, so that both are compiled */
+const warmCalls = 5000;
 const floorIs = "the SDK's Client and StreamableHTTPClientTransport, on the same server";
 const both =
-  "Both clients live in this process and call one server, a child that answers every request of 2026-07-28 with a few words";
+  "Each client is in a process of its own; both call one server, which answers every request of 2026-07-28 with a few words";
 
 export const mcpHttpCpu: Measurement = measureCpu(
   {
     name: "mcp-http-cpu",
     what: "calls over HTTP in a second of the client's processor time, everything on",
     goal: { kind: "ratio-at-least", ratio: 2.3 },
-    method: `${both}. A sample is ${calls} calls, ${inFlight} in flight, by the processor time of this process; retries, breaker, health checks, metrics and OpenTelemetry's API are on.`,
+    method: `${both}. A sample is ${calls} calls, ${inFlight} in flight, by the processor time of the client's process; retries, breaker, health checks, metrics and OpenTelemetry's API are on.`,
   },
-  openManaged,
+  "managed",
 );
 
 export const mcpHttpCpuBare: Measurement = measureCpu(
@@ -37,7 +32,7 @@ export const mcpHttpCpuBare: Measurement = measureCpu(
     goal: { kind: "ratio-at-least", ratio: 3 },
     method: `As mcp-http-cpu, with what endures turned off.`,
   },
-  openBare,
+  "bare",
 );
 
 export const mcpHttpP50: Measurement = {
@@ -50,26 +45,22 @@ export const mcpHttpP50: Measurement = {
   method: `${both}. A sample is the middle of ${sequentialCalls} calls, one after another, by the clock.`,
   run: async (context, samples, signal) => {
     await using server = await startEchoServer();
-    await using ours = await openManaged(http(server.url));
-    await using theirs = await openSdkHttp(server);
-    const middle = async ({ call }: Peer): Promise<number> => {
-      const times: number[] = [];
-      while (times.length < sequentialCalls) times.push(await timed(call));
-      return times.sort((one, other) => one - other)[sequentialCalls / 2] ?? 0;
-    };
+    await using ours = await startPeer("managed", server.url);
+    await using theirs = await startPeer("sdk", server.url);
+    for (const peer of [ours, theirs]) await peer.measure("middle", warmCalls);
     return await interleave(
       context,
       samples,
       signal,
-      () => middle(ours),
-      () => middle(theirs),
+      () => ours.measure("middle", sequentialCalls),
+      () => theirs.measure("middle", sequentialCalls),
     );
   },
 };
 
 function measureCpu(
   words: Pick<Measurement, "name" | "what" | "goal" | "method">,
-  open: (server: ReturnType<typeof http>) => Promise<Peer>,
+  kind: PeerKind,
 ): Measurement {
   return {
     ...words,
@@ -77,12 +68,12 @@ function measureCpu(
     unit: "per s",
     floorIs,
     run: async (context, samples, signal) => {
-      await using server: EchoServer = await startEchoServer();
-      await using ours = await open(http(server.url));
-      await using theirs = await openSdkHttp(server);
-      const perCpuSecond = async (peer: Peer): Promise<number> =>
-        calls / ((await cpuMs(() => callMany(peer, calls, inFlight))) / 1000);
-      for (const peer of [ours, theirs]) await callMany(peer, 2 * calls, inFlight);
+      await using server = await startEchoServer();
+      await using ours = await startPeer(kind, server.url);
+      await using theirs = await startPeer("sdk", server.url);
+      const perCpuSecond = async (peer: PeerProcess): Promise<number> =>
+        1e6 / (await peer.measure("cpu", calls, inFlight));
+      for (const peer of [ours, theirs]) await peer.measure("cpu", warmCalls, inFlight);
       return await interleave(
         context,
         samples,

@@ -4,33 +4,23 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { LuminaGuardError } from "../../errors.ts";
-import { hostClock } from "../../base/clock.ts";
-import { createConnectionPool } from "../../mcp/client/http/connector.ts";
-import { createHttpDialer } from "../../mcp/client/http/http-dialer.ts";
 import { http } from "../../mcp/client/http/http-server.ts";
-import { createLeanFetch } from "../../mcp/client/http/lean-fetch.ts";
 import { ManagedClient } from "../../mcp/client/managed-client.ts";
-import { stdio } from "../../mcp/client/stdio/stdio-dialer.ts";
 import { interleave } from "../interleave.ts";
-import {
-  callMany,
-  cpuMs,
-  createSdkClient,
-  echo,
-  openManaged,
-  openSdk,
-  startEchoServer,
-  stdioEcho,
-  toPeer,
-} from "../mcp/peers.ts";
+import { startPeer } from "../mcp/peer-process.ts";
+import type { PeerProcess } from "../mcp/peer-process.ts";
+import { callMany, echo, startEchoServer } from "../mcp/peers.ts";
 import type { Peer } from "../mcp/peers.ts";
 import type { Measurement } from "../measurement.ts";
 
 const group = "mcp";
 const inFlight = 64;
 const manyCalls = 10_000;
+const httpCalls = 1000;
+const stdioCalls = 2000;
+/** before the first sample, so that both are compiled */
+const warmCalls = 5000;
 
 export const mcpStdio: Measurement = {
   name: "mcp-stdio",
@@ -39,19 +29,13 @@ export const mcpStdio: Measurement = {
   what: "calls of a child over its stdin and stdout, everything on",
   floorIs: "the SDK's Client and StdioClientTransport, on a child of its own",
   goal: { kind: "ratio-at-least", ratio: 0.95 },
-  method: `Two children run the same program, one for each client; a sample is 2000 calls, ${inFlight} in flight, by the clock.`,
+  method: `Each client is in a process of its own and starts a server of its own, the same program; a sample is ${stdioCalls} calls, ${inFlight} in flight, by the clock.`,
   run: async (context, samples, signal) => {
-    const command = process.execPath;
-    await using ours = await openManaged(stdio({ command, args: stdioEcho, env: {} }));
-    const transport = new StdioClientTransport({ command, args: [...stdioEcho], env: {} });
-    await using theirs = await openSdk(transport);
-    const calls = 2000;
-    const perSecond = async (peer: Peer): Promise<number> => {
-      const startedAt = performance.now();
-      await callMany(peer, calls, inFlight);
-      return calls / ((performance.now() - startedAt) / 1000);
-    };
-    for (const peer of [ours, theirs]) await callMany(peer, calls, inFlight);
+    await using ours = await startPeer("managed-stdio");
+    await using theirs = await startPeer("sdk-stdio");
+    const perSecond = (peer: PeerProcess): Promise<number> =>
+      peer.measure("rate", stdioCalls, inFlight);
+    for (const peer of [ours, theirs]) await peer.measure("rate", warmCalls, inFlight);
     return await interleave(
       context,
       samples,
@@ -68,21 +52,18 @@ export const mcpOverhead: Measurement = {
   unit: "µs",
   what: "processor time that surviving adds to a call over HTTP that nothing happens to",
   goal: { kind: "at-most", value: 30 },
-  method: `ManagedClient with everything on, less the SDK's Client over the very same transport and connections, in turn. A sample is the difference over 1000 calls of each, ${inFlight} in flight.`,
+  method: `ManagedClient with everything on, less the SDK's Client over the same transport and pool of connections, each in a process of its own. A sample is the difference over ${httpCalls} calls of each, ${inFlight} in flight.`,
   run: async (context, samples, signal) => {
     await using server = await startEchoServer();
-    await using ours = await openManaged(http(server.url));
-    await using theirs = await openOverOurTransport(server.url, signal);
-    const calls = 1000;
-    const microseconds = async (peer: Peer): Promise<number> =>
-      ((await cpuMs(() => callMany(peer, calls, inFlight))) * 1000) / calls;
-    for (const peer of [ours, theirs]) await callMany(peer, 2 * calls, inFlight);
+    await using ours = await startPeer("managed", server.url);
+    await using theirs = await startPeer("plain", server.url);
+    for (const peer of [ours, theirs]) await peer.measure("cpu", warmCalls, inFlight);
     const { values, floors } = await interleave(
       context,
       samples,
       signal,
-      () => microseconds(ours),
-      () => microseconds(theirs),
+      () => ours.measure("cpu", httpCalls, inFlight),
+      () => theirs.measure("cpu", httpCalls, inFlight),
     );
     return { values: values.map((value, at) => value - (floors[at] ?? 0)), floors: [] };
   },
@@ -144,26 +125,6 @@ export const mcpFailover: Measurement = {
     return { values, floors: [] };
   },
 };
-
-/** The SDK's client on the transport and connections that ours has. */
-async function openOverOurTransport(url: URL, signal: AbortSignal): Promise<Peer> {
-  const { options } = http(url);
-  const pool = createConnectionPool({ connectMs: 5000, tlsMs: 5000, connectionsMax: inFlight });
-  const limits = { ...options.timeouts, answerBytesMax: options.limits.answerBytesMax };
-  const fetch = createLeanFetch({ dispatcher: pool, limits, clock: hostClock });
-  const closePool = (): Promise<void> => pool.destroy();
-  const dialer = createHttpDialer({ url, fetch, headers: {}, mode: "streamable", closePool });
-  const createClient = createSdkClient;
-  const { client } = await dialer.dial({ createClient, prior: undefined, timeoutMs: 5000, signal });
-  const peer = toPeer(client);
-  return {
-    ...peer,
-    [Symbol.asyncDispose]: async () => {
-      await peer[Symbol.asyncDispose]();
-      await dialer.close();
-    },
-  };
-}
 
 interface Broken extends AsyncDisposable {
   readonly url: URL;
