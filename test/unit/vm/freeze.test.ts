@@ -67,12 +67,15 @@ describe("freezing", () => {
     expect(statesOf()).toEqual({ [early.id]: "running" });
   });
 
-  it("of everything waits for a machine that is being made, whose owner then gives it up", async () => {
+  it("of everything waits for a machine that is being made, whose owner then gives it up", async ({ skip }) => {
     await using sleeper = await startSleeper();
     const folder = await createMachineFolder(runtimeDir, false);
+    const startedAt = performance.now();
     const frozen = freezeMachines(runtimeDir, "all");
     await expect(folder.recordProcess(sleeper.identity)).rejects.toMatchObject({ code: "FROZEN" });
     await folder.remove();
+    // a STOP waits 0.7 s: an owner that was kept from the processor for longer is none that gave up in time
+    skip(performance.now() - startedAt > 600, "this host was too busy");
     expect(await frozen).toEqual([]);
     expect(readdirSync(runtimeDir)).toEqual(["STOP"]);
   });
