@@ -111,6 +111,17 @@ describe("applying a change set", () => {
     expect(readdirSync(exchange.base)).toContain("outside");
   });
 
+  test("removes no folder that was approved and that the kept set does not name", async () => {
+    using exchange = makeExchange({ "a.txt": "a", d: null });
+    const id = await idOf(exchange, { "a.txt": "A", d: null });
+    const { root, changes } = await exchange.store.get(id);
+    const choice = { kind: "approved", root, changes, removedFolders: ["d"] } as const;
+    await expect(applyChanges(id, optionsOf(exchange, { choice }))).rejects.toMatchObject({
+      code: "APPLY_FAILED",
+    });
+    expect(exchange.tree()).toEqual({ "a.txt": "a", d: null });
+  });
+
   test("takes exactly the paths that are named, flagged or not", async () => {
     using exchange = makeExchange({});
     const id = await idOf(exchange, { "a.txt": "A", "b.txt": "B", "c.sh": { run: "c" } });
