@@ -12,13 +12,21 @@ import type { EnvelopeGround } from "./build-envelope.ts";
 import type { CliffParts } from "./cliff-parts.ts";
 import { toVerdict } from "./cliff-verdict.ts";
 import type { CliffVerdict } from "./cliff-verdict.ts";
+import { editApproval, followEdits } from "./edit.ts";
+import type { Edit } from "./edit.ts";
 import type { ActionEnvelope, EnvelopeDraft } from "./envelope.ts";
 import { watchApprovals } from "./events.ts";
 import type { CliffEvent } from "./events.ts";
 import { Begun, executeApproval } from "./execution.ts";
 import { judgeEnvelope } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
-import { alreadyDecided, findPending, moveApproval } from "./move-approval.ts";
+import {
+  alreadyDecided,
+  findAnswerable,
+  findPending,
+  moveApproval,
+  nobodyAnswered,
+} from "./move-approval.ts";
 import { openAnswered, openApproval } from "./open-approval.ts";
 import { strictest } from "./policy.ts";
 import type { GrantRule, PolicyVerdict } from "./policy.ts";
@@ -41,7 +49,6 @@ export interface RequestOptions {
 
 /** grants can be used up by others between judging and writing; then it is judged anew */
 const judgeRoundsMax = 5;
-const nobodyAnswered = "nobody answered in time";
 
 export class Cliff {
   readonly #parts: CliffParts;
@@ -57,7 +64,7 @@ export class Cliff {
 
   /**
    * Asks whether it may happen. Resolves at once when policy knows or nobody can be asked, else when a
-   * person answered or the card expired. Raises ENVELOPE_INVALID, STORE_FAILED, or the signal's reason.
+   * person answered or the card expired: with what a person edited it into, where one did. Raises ENVELOPE_INVALID, STORE_FAILED, or the signal's reason.
    */
   async request(draft: EnvelopeDraft, options: RequestOptions = {}): Promise<CliffVerdict> {
     const { rules = [], shortId = makeShortId(), limit, onPending, signal } = options;
@@ -71,7 +78,10 @@ export class Cliff {
       if (approval.state !== "pending") return this.#finish(approval, rules);
       const answered = this.#waitFor(approval, signal);
       onPending?.(approval);
-      return this.#finish(await answered, rules);
+      const end = await this.#followEdits(await answered, signal);
+      // the asker's rules are about what it asked for, not about what a person made of it
+      const isAsked = end.envelope.id === approval.envelope.id;
+      return this.#finish(end, isAsked ? rules : []);
     }
     throw new LuminaGuardError("STORE_FAILED", "grants changed faster than they could be used");
   }
@@ -112,9 +122,7 @@ export class Cliff {
     const { digest, envelope } = sealed;
     const opened = openAnswered(parts, sealed, this.#judge(envelope, []).verdict, shortId);
     const [amended, old] = await parts.ledger.commit((transaction) => {
-      const pending = findPending(transaction, id);
-      const late = transaction.now >= Date.parse(pending.envelope.expiresAt);
-      if (late) throw alreadyDecided({ ...pending, state: "expired", outcome: nobodyAnswered });
+      const pending = findAnswerable(transaction, id);
       const why = `edited: ${envelope.id}`;
       const cancelled = moveApproval(transaction, pending, "cancelled", why);
       transaction.insert(opened);
@@ -125,6 +133,22 @@ export class Cliff {
     });
     this.#waiters.settle(old);
     return toVerdict(amended);
+  }
+
+  /**
+   * An edited version takes the place of a pending one as a card of its own, unless policy denies it.
+   * The asker of the old one waits for its answer, in whatever process. Raises APPROVAL_NOT_FOUND,
+   * APPROVAL_DECIDED when it came too late, ENVELOPE_INVALID.
+   */
+  async edit(
+    id: string,
+    edit: Edit,
+    { shortId = makeShortId() }: Pick<RequestOptions, "shortId"> = {},
+  ): Promise<Approval> {
+    const judge = (envelope: ActionEnvelope): PolicyVerdict => this.#judge(envelope, []).verdict;
+    const { old, edited } = await editApproval(this.#parts, id, edit, { judge, shortId });
+    this.#waiters.settle(old);
+    return edited;
   }
 
   /**
@@ -179,6 +203,19 @@ export class Cliff {
     return toVerdict(end);
   }
 
+  /** The end of the card, or of the last that it was edited into. */
+  async #followEdits(asked: Approval, signal: AbortSignal | undefined): Promise<Approval> {
+    for (let end = asked; ;) {
+      const edited = followEdits(this.#parts.ledger, end);
+      if (edited === end) return end;
+      const { answer, reason } = this.#judge(edited.envelope, []).verdict;
+      // whoever edited it may live under another policy than this asker
+      const why = `policy says no: ${reason}`;
+      if (answer === "deny") await this.#close(edited.envelope.id, "cancelled", why);
+      end = await this.#waitFor(edited, signal);
+    }
+  }
+
   #ground(): EnvelopeGround {
     const { ledger, engine, timeoutMs } = this.#parts;
     return { now: ledger.now(), timeoutMs, policyVersion: engine.version };
@@ -216,7 +253,7 @@ export class Cliff {
   }
 
   async #waitFor(approval: Approval, signal: AbortSignal | undefined): Promise<Approval> {
-    const { id } = approval.envelope;
+    const { id, createdAt, expiresAt } = approval.envelope;
     const settled = this.#waiters.wait(id);
     const close = (state: "expired" | "cancelled", why: string): void => {
       this.#close(id, state, why).then(
@@ -225,7 +262,8 @@ export class Cliff {
         () => this.#waiters.settle({ ...approval, state, outcome: why }),
       );
     };
-    const timer = setTimeout(close, this.#parts.timeoutMs, "expired", nobodyAnswered);
+    const waitsMs = Date.parse(expiresAt) - Date.parse(createdAt);
+    const timer = setTimeout(close, waitsMs, "expired", nobodyAnswered);
     const onAbort = (): void => close("cancelled", "the asker withdrew it");
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted === true) onAbort();

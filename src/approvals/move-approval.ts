@@ -4,6 +4,9 @@ import type { Approval, ApprovalState } from "./approval.ts";
 import { moveEntry } from "./audit-entries.ts";
 import type { LedgerTransaction } from "./ledger.ts";
 
+/** why a card expired */
+export const nobodyAnswered = "nobody answered in time";
+
 /** The approval in its new state. Raises APPROVAL_DECIDED when somebody else was first. */
 export function moveApproval(
   transaction: LedgerTransaction,
@@ -24,6 +27,13 @@ export function findPending(transaction: LedgerTransaction, id: string): Approva
   if (approval === undefined) throw notFound(id);
   if (approval.state !== "pending") throw alreadyDecided(approval);
   return approval;
+}
+
+/** One that is pending and in time. Raises what `findPending` raises, and APPROVAL_DECIDED when it is too late. */
+export function findAnswerable(transaction: LedgerTransaction, id: string): Approval {
+  const pending = findPending(transaction, id);
+  if (transaction.now < Date.parse(pending.envelope.expiresAt)) return pending;
+  throw alreadyDecided({ ...pending, state: "expired", outcome: nobodyAnswered });
 }
 
 export function notFound(id: string): LuminaGuardError {

@@ -27,7 +27,11 @@ export class MemoryLedger implements Ledger {
     return this.#state.audit;
   }
 
-  async commit<T>(work: (transaction: LedgerTransaction) => T): Promise<T> {
+  commit<T>(work: (transaction: LedgerTransaction) => T): Promise<T> {
+    return this.#commit(work, false);
+  }
+
+  async #commit<T>(work: (transaction: LedgerTransaction) => T, isForeign: boolean): Promise<T> {
     await Promise.resolve();
     const draft: State = {
       approvals: new Map(this.#state.approvals),
@@ -36,7 +40,7 @@ export class MemoryLedger implements Ledger {
     };
     const result = work(this.#transaction(draft));
     this.#state = draft;
-    this.#tell(false);
+    this.#tell(isForeign);
     return result;
   }
 
@@ -45,6 +49,16 @@ export class MemoryLedger implements Ledger {
     await Promise.resolve();
     work(this.#transaction(this.#state));
     this.#tell(true);
+  }
+
+  /** The same store as another process has it: each is told of the other's commits. */
+  elsewhere(): Ledger {
+    const commit = (work: (transaction: LedgerTransaction) => unknown): Promise<unknown> =>
+      this.#commit(work, true);
+    return new Proxy<Ledger>(this, {
+      get: (ledger, name: keyof Ledger) =>
+        name === "commit" ? commit : (ledger[name] as () => unknown).bind(ledger),
+    });
   }
 
   now(): number {

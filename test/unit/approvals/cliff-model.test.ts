@@ -7,7 +7,8 @@ it("nothing runs unapproved, twice, or after its end, whatever happens in whatev
   await fc.assert(
     fc.asyncProperty(steps, async (story) => {
       const ledger = new MemoryLedger();
-      await tellStory({ ledger, advance: (ms) => (ledger.time += ms) }, story);
+      const advance = (ms: number): number => (ledger.time += ms);
+      await tellStory({ ledger, elsewhere: ledger.elsewhere(), advance }, story);
     }),
     { numRuns: 120 },
   );
