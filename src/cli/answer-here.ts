@@ -1,6 +1,9 @@
 /** Draws the card of one pending approval on this terminal, and carries the person's answer to the cliff. */
+import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import type { OpenCliff } from "../runtime/cliff-desk.ts";
+import { editCall, followEdits } from "../runtime/edit-call.ts";
+import type { Edit } from "../runtime/edit-call.ts";
 import { offerGrants } from "../runtime/grant-offers.ts";
 import type { OfferedGrant } from "../runtime/grant-offers.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
@@ -26,8 +29,22 @@ export interface Here {
 /** how a decision names this face */
 const by = "terminal";
 
-/** What was written, where a person chose a part: that is an envelope of its own, executed here. */
+/**
+ * What was written, where a person chose a part: that is an envelope of its own, executed here. A call
+ * that was edited, here or elsewhere, is asked about again: as the card it has become.
+ */
 export async function answerHere(here: Here, card: Approval): Promise<ApplyResult | undefined> {
+  const { ledger } = here.open;
+  for (let shown = card; ;) {
+    const written = await answerOne(here, shown);
+    const { id } = shown.envelope;
+    const last = followEdits(ledger, ledger.get(id) ?? shown);
+    if (last.state !== "pending" || last.envelope.id === id) return written;
+    shown = last;
+  }
+}
+
+async function answerOne(here: Here, card: Approval): Promise<ApplyResult | undefined> {
   const { open, io } = here;
   const grants = offerGrants(open, card.envelope);
   const answer = await ask(here, card, grants);
@@ -36,7 +53,8 @@ export async function answerHere(here: Here, card: Approval): Promise<ApplyResul
       const parts = { cliff: open.cliff, changes: here.lumina.changes, by };
       return await amendWriteBack(parts, card, answer.choice);
     }
-    if (answer.kind === "stop") await stopEverything(here);
+    if (answer.kind === "edit") await edit(here, card, answer.edit);
+    else if (answer.kind === "stop") await stopEverything(here);
     else {
       // the machine first: it does not go on while the answer is written down
       if (answer.kind === "reject" && answer.freeze) await freezeAsker(here, card);
@@ -59,7 +77,9 @@ async function ask(
   const { ledger } = open;
   const set = await findSet(lumina, card);
   const alike = findAlike(ledger, card).length;
+  const edit = editCall(card, io.editor, lumina.config.runtimeDir);
   const model = buildCard(card, {
+    editable: edit !== undefined,
     grants: grants.map(({ offer }) => offer),
     remarks: [
       ...(set === undefined ? [] : describeRest(set)),
@@ -79,10 +99,17 @@ async function ask(
       if (set === undefined || change === undefined) throw new TypeError(`no change of ${path}`);
       return lumina.changes.fileDiff(set, change);
     },
+    edit,
     ...(pager === undefined ? {} : { pager: (text, signal) => runPager(pager, text, signal) }),
     expiresAt: performance.now() + Date.parse(envelope.expiresAt) - ledger.now(),
     signal: AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]),
   });
+}
+
+/** The asker waits on: for the new card. */
+async function edit({ io, open }: Here, { envelope }: Approval, changed: Edit): Promise<void> {
+  const { state, outcome } = await open.cliff.edit(envelope.id, changed);
+  if (state === "rejected") say(io, `  denied    ${escapeText(outcome)}`);
 }
 
 /** The kept set with the changes as the envelope has them: what is shown is what runs. */
@@ -101,7 +128,7 @@ type Word = Pick<
 >;
 
 function wordOf(
-  answer: Exclude<Answer, { kind: "choose" | "stop" }>,
+  answer: Exclude<Answer, { kind: "choose" | "edit" | "stop" }>,
   grants: readonly OfferedGrant[],
 ): Word {
   switch (answer.kind) {

@@ -5,7 +5,7 @@ import { openKeyboard } from "../tui/keys.ts";
 import type { Keyboard } from "../tui/keys.ts";
 import { createStyle } from "../tui/style.ts";
 import type { Style } from "../tui/style.ts";
-import type { PagerSettings } from "../runtime/values.ts";
+import type { TerminalProgram } from "../runtime/edit-call.ts";
 
 export interface CliIo {
   readonly stdin: ReadStream;
@@ -21,7 +21,9 @@ export interface CliIo {
   /** NO_COLOR is set, or the terminal is dumb: nothing is drawn over */
   readonly plain: boolean;
   /** the person's own */
-  readonly pager: PagerSettings | undefined;
+  readonly pager: TerminalProgram | undefined;
+  /** the person's own */
+  readonly editor: TerminalProgram;
   /** aborted when the program is to end without waiting for whoever reads its output */
   readonly hurry: AbortController;
 }
@@ -29,10 +31,11 @@ export interface CliIo {
 export interface IoSettings {
   /** NO_COLOR is set, or the terminal is dumb */
   readonly plain: boolean;
-  readonly pager: PagerSettings | undefined;
+  readonly pager: TerminalProgram | undefined;
+  readonly editor: TerminalProgram;
 }
 
-export function createIo({ plain, pager }: IoSettings): CliIo {
+export function createIo({ plain, pager, editor }: IoSettings): CliIo {
   const { stdin, stdout, stderr } = process;
   // whoever reads our output may leave before we are done
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
@@ -46,6 +49,7 @@ export function createIo({ plain, pager }: IoSettings): CliIo {
     openKeyboard: () => (stderr.isTTY ? openKeyboard() : undefined),
     plain,
     pager,
+    editor,
     hurry: new AbortController(),
   };
 }

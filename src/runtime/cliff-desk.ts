@@ -5,6 +5,7 @@ import type { PolicyEngine } from "../approvals/policy.ts";
 import type { Config } from "../config/config.ts";
 import { LuminaGuardError } from "../errors.ts";
 import { isOwnerRunning, ownerName } from "../process/owner-name.ts";
+import { removeAbandonedEdits } from "../process/run-editor.ts";
 import type { OpenLedger } from "./open-ledger.ts";
 import type { PolicyDesk, PolicyInForce } from "./policy-desk.ts";
 
@@ -16,7 +17,7 @@ export interface OpenCliff extends Pick<OpenLedger, "ledger" | "operands"> {
 }
 
 export interface CliffDeskParts {
-  readonly config: Pick<Config, "approvalTimeoutS">;
+  readonly config: Pick<Config, "approvalTimeoutS" | "runtimeDir">;
   readonly policies: PolicyDesk;
   /** the ledger of this process; its owner closes it */
   readonly openLedger: () => Promise<OpenLedger>;
@@ -39,6 +40,7 @@ export class CliffDesk {
       openLedger(),
       policies.open(workspaceRoot),
       import("../approvals/cliff.ts"),
+      removeAbandonedEdits(config.runtimeDir),
     ]);
     const timeoutMs = config.approvalTimeoutS * 1000;
     const cliff = new Cliff({ ledger, engine: policy, key, owner: ownerName(), timeoutMs });

@@ -1,4 +1,5 @@
 /** What a person said to a card. */
+import type { Edit } from "../runtime/edit-call.ts";
 import type { GrantScopeKind } from "../runtime/values.ts";
 
 export interface FileChoice {
@@ -13,6 +14,8 @@ export type Answer =
   | { readonly kind: "reject"; readonly reason: string; readonly freeze: boolean }
   | { readonly kind: "choose"; readonly choice: FileChoice }
   | { readonly kind: "grant"; readonly scopeKind: GrantScopeKind; readonly usesMax: number }
+  /** the call became another, which is a card of its own */
+  | { readonly kind: "edit"; readonly edit: Edit }
   | { readonly kind: "stop" }
   /** silence, a closed terminal, a stopped program: a no */
   | { readonly kind: "no-answer" };

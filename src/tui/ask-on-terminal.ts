@@ -3,7 +3,9 @@
  * and what it cuts was opened; silence, a closed terminal and a stopped program are no.
  */
 import type { Card, CardChoice } from "../runtime/values.ts";
+import type { CallEdit } from "../runtime/edit-call.ts";
 import type { Answer } from "./answer.ts";
+import { askEdit } from "./ask-edit.ts";
 import { askFiles } from "./ask-files.ts";
 import { askGrant } from "./ask-grant.ts";
 import { drawBody, drawHead } from "./card-lines.ts";
@@ -29,6 +31,8 @@ export interface AskOptions {
   readonly diffOf: DiffOf;
   /** the person's own pager, for what [v] shows; absent: shown here */
   readonly pager?: Pager | undefined;
+  /** for what [e] opens; it is offered where the card says so too */
+  readonly edit?: CallEdit | undefined;
   /** in `ms` @default performance.now */
   readonly now?: () => number;
   /** when the card answers itself with no; on the clock of `now` */
@@ -59,6 +63,8 @@ class CardAsker {
   readonly #body: ScrollView;
   readonly #opened = new Set<string>();
   #columns: number;
+  /** of the arguments, as they were saved last */
+  #edited: string | undefined;
   /** said in the foot until the next key */
   #notice: Line | undefined;
 
@@ -90,6 +96,7 @@ class CardAsker {
       {
         v: ["view", () => this.#open()],
         a: ["approve", () => this.#approve()],
+        e: ["edit", () => this.#edit()],
         f: ["files", () => this.#askFiles()],
         r: ["reject", () => this.#reject()],
         g: ["grant", () => this.#grant()],
@@ -115,6 +122,18 @@ class CardAsker {
 
   async #grant(): Promise<Answer | undefined> {
     return this.#isLocked() ? undefined : askGrant(this.#dialogue, this.#card, this.#head);
+  }
+
+  async #edit(): Promise<Answer | undefined> {
+    const { edit } = this.#options;
+    if (edit === undefined) return undefined;
+    const { text, edited } = await askEdit(this.#dialogue, edit, this.#edited ?? edit.text);
+    this.#edited = text;
+    if (edited.kind === "changed") return { kind: "edit", edit: edited.edit };
+    const said =
+      edited.kind === "same" ? "nothing was changed" : `${edited.why}: [e] opens it again`;
+    this.#notice = line(`  ${said}`, "yellow");
+    return undefined;
   }
 
   async #reject(): Promise<Answer | undefined> {

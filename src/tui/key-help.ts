@@ -29,6 +29,10 @@ function keysOf(card: Card): readonly KeyHelp[] {
       long: "go through the files: y yes, n no, h hunk by hunk, q stop and write nothing",
     },
     {
+      ...{ key: "e", choice: "edit", short: "edit" },
+      long: "change the arguments in your editor; what they become is a new card, which asks you again",
+    },
+    {
       ...{ key: "r", choice: "reject", short: "reject" },
       long: isFiles
         ? "write nothing; the changes are kept for 7 days; you may say why"

@@ -26,6 +26,8 @@ function describe(answer: Answer): string {
     }
     case "grant":
       return `approved, and remembered: ${answer.scopeKind}, at most ${answer.usesMax} times`;
+    case "edit":
+      return "edited: a new card of what it is now";
     case "stop":
       return "STOP";
     case "no-answer":

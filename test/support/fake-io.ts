@@ -17,12 +17,15 @@ export interface FakeIoOptions {
   readonly columns?: number;
   /** of the person in front of it @default nobody */
   readonly keyboard?: Keyboard;
+  /** of the person @default one that fails */
+  readonly editor?: string;
 }
 
 export function createFakeIo({
   terminal = false,
   columns = 80,
   keyboard,
+  editor = "false",
 }: FakeIoOptions = {}): FakeIo {
   const texts = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr"): PassThrough => {
@@ -40,6 +43,7 @@ export function createFakeIo({
     openKeyboard: () => keyboard,
     plain: true,
     pager: undefined,
+    editor: { command: editor, environment: { PATH: process.env["PATH"] ?? "" } },
   } as unknown as CliIo;
   return { io, stdout: () => texts.stdout, stderr: () => texts.stderr };
 }

@@ -8,7 +8,7 @@ import type { Card } from "../../src/runtime/values.ts";
 import { createFakeKeyboard } from "./fake-keyboard.ts";
 
 export interface FakeTerminalOptions extends Partial<
-  Pick<AskOptions, "diffOf" | "pager" | "signal">
+  Pick<AskOptions, "diffOf" | "edit" | "pager" | "signal">
 > {
   readonly columns?: number;
   readonly rows?: number;
@@ -66,6 +66,7 @@ export async function typeAt(
   const answer = await askOnTerminal(card, {
     ...{ keyboard, screen, now: () => time, expiresAt: waitsMs },
     diffOf: options.diffOf ?? (() => Promise.resolve({ kind: "hunks", hunks: [] })),
+    edit: options.edit,
     pager: options.pager,
     signal: options.signal,
   });

@@ -23,6 +23,8 @@ export interface CardOptions {
   readonly elsewhere?: readonly string[];
   /** lines of the host's below the rest, such as files that were refused @default none */
   readonly remarks?: readonly string[];
+  /** its arguments can be edited here @default false */
+  readonly editable?: boolean;
   /** only to be looked at @default false */
   readonly readOnly?: boolean;
 }
@@ -67,7 +69,7 @@ export function buildCard(subject: CardSubject, options: CardOptions = {}): Card
       escapeText(line),
     ),
     says: showWords(envelope.says),
-    choices: options.readOnly === true ? [] : offerChoices(envelope, files, options.grants ?? []),
+    choices: options.readOnly === true ? [] : offerChoices(envelope, files, options),
     grants: (options.grants ?? []).map(showGrant),
     mustOpen: facts.sections.map(({ id }) => id),
     ...assessAll(envelope.effects, envelope.taint.tainted),
@@ -169,12 +171,13 @@ function showGrant({ scopeKind, usesMax, text }: GrantText): GrantOffer {
 function offerChoices(
   { taint, machine }: ActionEnvelope,
   files: readonly FileSection[] | undefined,
-  grants: readonly GrantText[],
+  { grants = [], editable = false }: CardOptions,
 ): readonly CardChoice[] {
   return [
     "view",
     "approve",
     ...(files === undefined ? [] : (["files"] as const)),
+    ...(editable && files === undefined ? (["edit"] as const) : []),
     "reject",
     ...(machine === null ? [] : (["freeze"] as const)),
     // a remembered yes is never given while somebody else may be speaking

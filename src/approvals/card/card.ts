@@ -74,7 +74,8 @@ export interface GrantOffer {
 export type GrantScopeKind = "task" | "run" | "7 days";
 
 /** What a face may offer; what is not here cannot be answered. */
-export type CardChoice = "view" | "approve" | "files" | "reject" | "freeze" | "grant" | "stop";
+export type CardChoice =
+  "view" | "approve" | "files" | "edit" | "reject" | "freeze" | "grant" | "stop";
 
 export interface Card extends Assessment {
   readonly title: string;

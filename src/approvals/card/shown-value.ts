@@ -32,6 +32,11 @@ export function showValue(value: JsonValue): readonly string[] {
   return show(value, 0);
 }
 
+/** JSON of several lines, as it is edited: every character that could not be seen is an escape. */
+export function showJson(value: JsonValue): string {
+  return JSON.stringify(value, undefined, 2).split("\n").map(hideNothing).join("\n");
+}
+
 /** An argv as it stands on a card. */
 export function showArgv(argv: readonly string[]): string {
   return showValue(argv).join("\n");

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { escapeText } from "../../base/escape-text.ts";
 import { toHostError } from "../../base/host-error.ts";
 import { LuminaGuardError } from "../../errors.ts";
+import { followEdits } from "../../runtime/edit-call.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { OpenCliff } from "../../runtime/cliff-desk.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
@@ -103,7 +104,7 @@ export async function approvalsApprove(
     using keyboard = needKeyboard(io);
     await answerHere({ io, lumina, open, keyboard }, approval);
   }
-  const { state } = find(open, approval.envelope.id);
+  const { state } = followEdits(open.ledger, find(open, approval.envelope.id));
   return ["approved", "executing", "done"].includes(state) ? exitCodes.done : exitCodes.rejected;
 }
 

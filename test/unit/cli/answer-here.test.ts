@@ -1,4 +1,5 @@
 /** What a person's keys on a card do beyond the terminal: to the machine that asked, and to its question. */
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { answerHere } from "../../../src/cli/answer-here.ts";
 import { decideChanges } from "../../../src/cli/decide-changes.ts";
@@ -53,6 +54,64 @@ describe("a no on the card of a call", () => {
     await using dry = await createDryLumina();
     const verdict = await typeAtCall(dry, "vm-00000", ["r", "tab", "enter"]);
     expect(verdict).toMatchObject({ outcome: "rejected", freeze: true });
+  });
+});
+
+describe("a call that is edited on its card", () => {
+  /** Asks for 418, edits it with these commands one after another, types the keys, and gives what ran. */
+  async function typeAndRun(
+    dry: DryLumina,
+    keys: readonly string[],
+    editor: string,
+  ): Promise<{ readonly verdict: CliffVerdict; readonly stderr: string }> {
+    const open = await dry.lumina.approvals.open();
+    using _face = open.cliff.attach("test");
+    const { card, verdict } = await ask(open.cliff, draftCall());
+    const { io, stderr } = createFakeIo({ terminal: true, editor });
+    await answerHere({ io, lumina: dry.lumina, open, keyboard: createFakeKeyboard(keys) }, card);
+    return { verdict: await verdict, stderr: stderr() };
+  }
+
+  it("is asked about again, and only then runs: with what it is now", async () => {
+    await using dry = await createDryLumina();
+    const { verdict, stderr } = await typeAndRun(dry, ["e", "a"], "sed -i s/418/419/");
+    const { cliff, ledger } = await dry.lumina.approvals.open();
+    expect(verdict).toMatchObject({
+      outcome: "allowed",
+      approval: { decision: { by: "terminal" } },
+    });
+    const { id, replaces } = verdict.approval.envelope;
+    const { shortId } = verdict.approval;
+    expect(ledger.get(replaces ?? "")).toMatchObject({
+      state: "cancelled",
+      outcome: `edited into ${id}`,
+    });
+    expect(stderr).toMatch(new RegExp(`edited: a new card[^]*card ${shortId}[^]*419`));
+    expect(await cliff.execute(id, ({ args }) => Promise.resolve(args))).toEqual({ number: 419 });
+    expect(readdirSync(dry.lumina.config.runtimeDir)).toEqual([]);
+  });
+
+  it("can be edited again on its new card, and be rejected there", async () => {
+    await using dry = await createDryLumina();
+    const { verdict } = await typeAndRun(dry, ["e", "e", "q"], "sed -i s/41/4141/");
+    expect(verdict).toMatchObject({
+      outcome: "rejected",
+      approval: { envelope: { args: { number: 4_141_418 } } },
+    });
+  });
+
+  it("is not approved by the yes that was meant for it before", async () => {
+    await using dry = await createDryLumina();
+    const { verdict } = await typeAndRun(dry, ["e", "q", "a"], "sed -i s/418/419/");
+    expect(verdict.outcome).toBe("rejected");
+  });
+
+  it("stays what it was when the editor fails or nothing was changed", async () => {
+    await using dry = await createDryLumina();
+    for (const editor of ["false", "true", "sed -i s/418/4.18e2/", "no-such-editor-here"]) {
+      const { verdict } = await typeAndRun(dry, ["e", "a"], editor);
+      expect(verdict.approval.envelope).toMatchObject({ args: { number: 418 }, replaces: null });
+    }
   });
 });
 

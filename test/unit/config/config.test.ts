@@ -127,7 +127,7 @@ describe("what the environment says of the terminal", () => {
     [{ TERM: "dumb" }, true],
     [{ TERM: "xterm-256color" }, false],
   ])("%j is plain: %s", (environment, plain) => {
-    expect(loadIoSettings(environment)).toEqual({ plain, pager: undefined });
+    expect(loadIoSettings(environment)).toMatchObject({ plain, pager: undefined });
   });
 
   it("is the person's pager, with the variables it needs and no others", () => {
@@ -137,6 +137,23 @@ describe("what the environment says of the terminal", () => {
       environment: { HOME: "/home/ada", LESS: "FX", LESSSECURE: "1" },
     });
     expect(loadIoSettings({ PAGER: " " }).pager).toBeUndefined();
+  });
+
+  it.each([
+    [{}, "vi"],
+    [{ EDITOR: "nano" }, "nano"],
+    [{ VISUAL: " code --wait ", EDITOR: "nano" }, "code --wait"],
+    [{ VISUAL: " ", EDITOR: "" }, "vi"],
+  ])("%j names the person's editor: %s", (environment, command) => {
+    expect(loadIoSettings(environment).editor.command).toBe(command);
+  });
+
+  it("gives the editor the variables it needs and no others", () => {
+    const environment = { EDITOR: "nano", HOME: "/home/ada", API_TOKEN: "x", DISPLAY: ":0" };
+    expect(loadIoSettings(environment).editor.environment).toEqual({
+      HOME: "/home/ada",
+      DISPLAY: ":0",
+    });
   });
 
   it("is one variable by its name, for whoever named it", () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { buildCard } from "../../../src/approvals/card/build-card.ts";
 import type { Effect } from "../../../src/approvals/effect.ts";
+import { editCall } from "../../../src/runtime/edit-call.ts";
+import type { CallEdit } from "../../../src/runtime/edit-call.ts";
 import { buildChangeCard } from "../../../src/runtime/values.ts";
 import type { Card, FileDiff } from "../../../src/runtime/values.ts";
 import { makeChange, makeChangeSet } from "../../support/change-set.ts";
@@ -86,6 +88,59 @@ describe("a red card", () => {
     expect((await typeAt(card, ["a", ...Array.from("approve"), "enter"])).answer).toEqual({
       kind: "approve",
     });
+  });
+});
+
+describe("[e] on a card", () => {
+  const editable = buildCard(makeSubject({ effects: [harmless] }), { editable: true });
+  const edit = (...saved: readonly (string | undefined)[]): CallEdit & { opened: string[] } => {
+    const left = [...saved];
+    const opened: string[] = [];
+    const envelope = makeSubject({ args: { number: 1 } });
+    const real = editCall(envelope, { command: "", environment: {} }, "");
+    if (real === undefined) throw new Error("a call can be edited");
+    return { ...real, opened, open: (text) => (opened.push(text), Promise.resolve(left.shift())) };
+  };
+
+  it("answers with what the arguments became", async () => {
+    const { answer, screens, written } = await typeAt(editable, ["e"], {
+      edit: edit('{"number":2}'),
+    });
+    expect(answer).toEqual({ kind: "edit", edit: { args: { number: 2 } } });
+    expect(screens[0]).toContain("[e] edit");
+    expect(written).toContain("answer    edited: a new card");
+  });
+
+  it("says in a line what is wrong, keeps what was typed, and opens it again", async () => {
+    const given = edit('{"number":\u001b[2J', '["a"]', '{"number":3}');
+    const { answer, screens } = await typeAt(editable, ["e", "e", "e"], { edit: given });
+    expect(answer).toEqual({ kind: "edit", edit: { args: { number: 3 } } });
+    expect(given.opened).toEqual(['{\n  "number": 1\n}\n', '{"number":\u001b[2J', '["a"]']);
+    expect(screens[1]).toMatch(/\\x1b\[2J.* is not valid JSON: \[e\] opens it/);
+    expect(screens[2]).toContain("arguments are one JSON object: [e] opens it again");
+  });
+
+  it("that changed nothing goes back to the card", async () => {
+    const { answer, screens } = await typeAt(editable, ["e", "a"], {
+      edit: edit('{ "number": 1.0 }'),
+    });
+    expect(answer).toEqual({ kind: "approve" });
+    expect(screens[1]).toContain("nothing was changed");
+  });
+
+  it("is silence when the editor was ended by the clock", async () => {
+    const { answer } = await typeAt(editable, ["e"], { edit: edit(undefined) });
+    expect(answer).toEqual({ kind: "no-answer" });
+  });
+
+  it("is there only where it works, and ? explains it", async () => {
+    const { screens } = await typeAt(editable, ["?", "x"], { edit: edit() });
+    expect(screens[1]).toMatch(/e {2}change the arguments in your editor/);
+    for (const card of [green, call(harmless)]) {
+      const plain = await typeAt(card, ["?", "x", "e", "a"], { edit: edit('{"number":2}') });
+      expect(plain.answer).toEqual({ kind: "approve" });
+      expect(plain.screens.join()).not.toMatch(/\[e\]|your editor/);
+    }
   });
 });
 
