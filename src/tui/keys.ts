@@ -28,6 +28,12 @@ const settleMs = 500;
 
 /** The controlling terminal's keyboard, or `undefined` when there is none. */
 export function openKeyboard(path = "/dev/tty"): Keyboard | undefined {
+  const open = (): ReadStream | undefined => openTerminal(path);
+  const terminal = open();
+  return terminal && readKeys(terminal, open);
+}
+
+function openTerminal(path: string): ReadStream | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
@@ -37,7 +43,7 @@ export function openKeyboard(path = "/dev/tty"): Keyboard | undefined {
   try {
     const terminal = new ReadStream(descriptor);
     terminal.setRawMode(true);
-    return readKeys(terminal);
+    return terminal;
   } catch {
     closeSync(descriptor);
     return undefined; // it is not a terminal
@@ -49,7 +55,8 @@ interface Waiting {
   readonly finish: (key: Key | undefined) => void;
 }
 
-function readKeys(terminal: ReadStream): Keyboard {
+function readKeys(first: ReadStream, reopen: () => ReadStream | undefined): Keyboard {
+  let terminal = first;
   const decoder = new KeyDecoder();
   let settledAt = performance.now() + settleMs;
   let waiting: Waiting | undefined;
@@ -58,12 +65,20 @@ function readKeys(terminal: ReadStream): Keyboard {
     isGone = true;
     waiting?.finish(undefined);
   };
-  terminal.on("data", (data: Buffer) => {
-    const now = performance.now();
-    const key = decoder.take(data, now, waiting?.options);
-    if (key !== undefined && now >= settledAt) waiting?.finish(key);
-  });
-  terminal.on("error", onGone).on("close", onGone).on("end", onGone);
+  const listen = (): void => {
+    terminal.on("data", (data: Buffer) => {
+      const now = performance.now();
+      const key = decoder.take(data, now, waiting?.options);
+      if (key !== undefined && now >= settledAt) waiting?.finish(key);
+    });
+    terminal.on("error", onGone).on("close", onGone).on("end", onGone);
+  };
+  const release = (): void => {
+    terminal.removeAllListeners().on("error", () => undefined);
+    terminal.setRawMode(false);
+    terminal.destroy();
+  };
+  listen();
   // a program that is stopped shows nothing: its card is not there to be answered
   process.on("SIGTSTP", onGone);
   const settle = (): void => void (settledAt = performance.now() + settleMs);
@@ -86,19 +101,22 @@ function readKeys(terminal: ReadStream): Keyboard {
     settle,
     isGone: () => isGone,
     lend: () => {
-      terminal.pause();
-      terminal.setRawMode(false);
+      // closed: a stream that is only paused still takes keys from whoever has the terminal
+      release();
       return () => {
-        if (isGone) return;
-        terminal.setRawMode(true);
-        terminal.resume();
+        const again = isGone ? undefined : reopen();
+        if (again === undefined) {
+          onGone();
+          return;
+        }
+        terminal = again;
+        listen();
         settle();
       };
     },
     close: () => {
       process.off("SIGTSTP", onGone);
-      terminal.setRawMode(false);
-      terminal.destroy();
+      release();
     },
   };
 }

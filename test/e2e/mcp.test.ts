@@ -5,6 +5,7 @@ import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
 import { takesKeys } from "../support/takes-keys.ts";
 import { openTerminal } from "../support/terminal.ts";
+import type { Terminal } from "../support/terminal.ts";
 import { HttpReplica } from "../support/mcp/http-replica.ts";
 
 const fixture = (name: string): string =>
@@ -92,6 +93,68 @@ describe("a program as a server", () => {
     expect(exitCode).toBe(125);
     expect(stderr).toMatch(/node needs more than its own file|neither in the machine nor here/);
     expect(stderr).toContain("--on-host");
+  });
+});
+
+/** An editor that asks for another key on the person's terminal, and reads it there. */
+const editor = "sh -c 'printf \"NEW KEY? \"; read key; sed -i s/a/$key/ $0'";
+
+describe("a call that a person edits on its card", () => {
+  /** Sees the card of what it is now, and says yes to that. */
+  async function editAndApprove(terminal: Terminal): Promise<void> {
+    await editTo(terminal, "b");
+    const card = await terminal.sees("edited: replaces");
+    expect(card).toMatch(/key +"b"/);
+    await takesKeys(terminal);
+    terminal.press("a");
+    await terminal.sees("type approve and press Enter");
+    terminal.press("approve");
+    await terminal.sees("> approve");
+    terminal.press("Enter");
+  }
+
+  async function editTo(terminal: Terminal, key: string): Promise<void> {
+    await takesKeys(terminal);
+    terminal.press("e");
+    await terminal.sees("NEW KEY?");
+    terminal.press(key, "Enter");
+  }
+
+  it("is made with what it is then, where it was asked", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    const call = ["mcp", "call", "web", "count", "key=a"];
+    using terminal = openTerminal(home, call, { EDITOR: editor }, { input: "/dev/null" });
+    await editAndApprove(terminal);
+    await terminal.sees("counted b");
+    await terminal.sees("exit code 0");
+    expect([...replica.ledger]).toEqual([["b", 1]]);
+    expect(await home.leftovers()).toEqual([]);
+  });
+
+  it("in another process is made with what it is then, unless the policy where it was asked forbids it", async () => {
+    await using home = await createCliHome();
+    await using replica = await HttpReplica.start();
+    await writeOwn(home, { web: { url: replica.url } });
+    // it holds where the call is made, and not where its card is drawn
+    const when = 'resource.hasTag("/key") && resource.getTag("/key") == "c"';
+    const rule = `forbid (principal, action == Action::"mcp-call", resource) when { ${when} };`;
+    await mkdir(join(home.project, ".luminaguard"));
+    await writeFile(join(home.project, ".luminaguard", "policy.cedar"), rule);
+    using terminal = openTerminal(home, ["approvals", "watch"], { VISUAL: editor });
+    await terminal.sees("waiting for cards");
+    const called = home.run(["mcp", "call", "web", "count", "key=a"]);
+    await editAndApprove(terminal);
+    const { stdout, stderr, exitCode } = await called;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout.toString()).toContain("counted b");
+    expect([...replica.ledger]).toEqual([["b", 1]]);
+    const forbidden = home.run(["mcp", "call", "web", "count", "key=a"]);
+    await editTo(terminal, "c");
+    expect((await forbidden).stderr).toContain("not called: policy says no");
+    expect([...replica.ledger]).toEqual([["b", 1]]);
+    expect((await home.run(["audit", "verify"])).exitCode).toBe(0);
   });
 });
 

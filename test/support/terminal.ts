@@ -22,12 +22,19 @@ export interface Terminal extends Disposable {
   readonly close: () => void;
 }
 
+export interface TerminalOptions {
+  /** a command that gets the program's stdout */
+  readonly pipe?: string;
+  /** a file as the program's stdin @default the terminal */
+  readonly input?: string;
+}
+
 /** Runs the program with a shell that prints its exit code after it, as `exit code N`. */
 export function openTerminal(
   home: CliHome,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { pipe }: { readonly pipe?: string } = {},
+  { pipe, input }: TerminalOptions = {},
 ): Terminal {
   const socket = `lg-test-${randomBytes(6).toString("hex")}`;
   const tmux = (...words: string[]): string => {
@@ -42,7 +49,8 @@ export function openTerminal(
     LUMINAGUARD_CONFIG_DIR: home.configDir,
     ...env,
   };
-  const command = [process.execPath, programPath, ...args].map(quote).join(" ");
+  const words = [process.execPath, programPath, ...args].map(quote).join(" ");
+  const command = input === undefined ? words : `${words} <${quote(input)}`;
   const piped = pipe === undefined ? command : `{ ${command}; echo "exit code $?" >&2; } | ${pipe}`;
   // the shell survives the Ctrl-C that is meant for the program
   const script = `trap : INT; ${piped}; echo "exit code $?"; while :; do sleep 600; done`;
