@@ -2,11 +2,12 @@
  * Connects over HTTP: Streamable HTTP first, in whichever era the server speaks; where it knows
  * neither, the HTTP+SSE of 2024-11-05 (its section "Backwards Compatibility").
  */
-import { SSEClientTransport, SdkHttpError } from "@modelcontextprotocol/client";
+import { SdkHttpError } from "@modelcontextprotocol/client";
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { Dialed, DialOptions, Dialer } from "../dialer.ts";
 import { nameOfUrl } from "../delivery.ts";
 import { priorOf } from "../dial-transport.ts";
+import { dialSse } from "./dial-sse.ts";
 import { EnduringHttpTransport } from "./http-transport.ts";
 
 export interface HttpDialerOptions {
@@ -62,32 +63,6 @@ async function dialStreamable(options: HttpDialerOptions, dial: DialOptions): Pr
         await transport.terminateSession().catch(() => undefined);
       await client.close();
     },
-  };
-}
-
-async function dialSse(options: HttpDialerOptions, dial: DialOptions): Promise<Dialed> {
-  const { url, fetch, headers } = options;
-  const client = dial.createClient();
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- servers of 2024-11-05 speak nothing else
-  const transport = new SSEClientTransport(url, { fetch, requestInit: { headers } });
-  await client.connect(transport, {
-    timeout: dial.timeoutMs,
-    signal: dial.signal,
-    prior: { kind: "legacy" },
-  });
-  // its stream is the session: a new one would never carry the answers that are awaited
-  const onError = client.onerror;
-  transport.onerror = (error) => {
-    onError?.(error);
-    void client.close();
-  };
-  return {
-    client,
-    prior: { kind: "legacy" },
-    network: "tcp",
-    isSession: () => true,
-    isSessionLost: (error) => isStatus(error, [404]),
-    close: () => client.close(),
   };
 }
 
