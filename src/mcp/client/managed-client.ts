@@ -33,6 +33,7 @@ import { StandingWishes } from "./standing-wishes.ts";
 import type { LogLevel } from "./standing-wishes.ts";
 import type { Subscription } from "./subscription.ts";
 import { openSubscription } from "./subscription.ts";
+import { TaskClient } from "./tasks/task-client.ts";
 
 export interface ManagedClientOptions extends ClientOptions {
   /** @default nobody */
@@ -46,6 +47,8 @@ export interface ManagedClientOptions extends ClientOptions {
   readonly clock?: Clock;
   /** @default Math.random */
   readonly random?: () => number;
+  /** whether a call that the server makes a task of is followed to its end @default true */
+  readonly tasks?: boolean;
 }
 
 /** The caller's word for it that carrying a call out twice does no harm. */
@@ -344,15 +347,18 @@ export class ManagedClient {
   /** @param eraMs longest wait for a server to tell its era */
   #createClient(eraMs: number | undefined): Client {
     const { observer: _o, metrics: _m, openTelemetry: _t, ...rest } = this.#options;
-    const { clock: _c, random: _r, ...options } = rest;
-    const client = new Client(this.#info, {
+    const { clock: _c, random: _r, tasks = true, ...given } = rest;
+    const options: ClientOptions = {
       versionNegotiation: {
         mode: "auto",
         ...(eraMs === undefined ? {} : { probe: { timeoutMs: eraMs } }),
       },
       responseCacheStore: this.#cache,
-      ...options,
-    });
+      ...given,
+    };
+    const client = tasks
+      ? new TaskClient(this.#info, options, this.#human)
+      : new Client(this.#info, options);
     this.#wishes.prepare(client);
     return client;
   }
