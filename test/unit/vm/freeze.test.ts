@@ -67,7 +67,9 @@ describe("freezing", () => {
     expect(statesOf()).toEqual({ [early.id]: "running" });
   });
 
-  it("of everything waits for a machine that is being made, whose owner then gives it up", async ({ skip }) => {
+  it("of everything waits for a machine that is being made, whose owner then gives it up", async ({
+    skip,
+  }) => {
     await using sleeper = await startSleeper();
     const folder = await createMachineFolder(runtimeDir, false);
     const startedAt = performance.now();
