@@ -6,7 +6,7 @@ const sweeps = [
   "test/unit/workspace/{apply-kill,recover,round-trip}.test.ts",
   "test/unit/store/store-kill.test.ts",
   "test/unit/runtime/cliff-on-disk.test.ts",
-  "test/unit/mcp/client/{faults,endpoints,human-time,stdio/*,tasks/*}.test.ts",
+  "test/unit/mcp/client/{faults,endpoints,human-time,standing-wishes,stdio/*,tasks/*}.test.ts",
   "test/unit/mcp/{auth/log*,tls/tls-connection}.test.ts",
   "test/unit/process/start-service.test.ts",
   "test/unit/{policy/rule-index,audit/verify,cli/machines,approvals/card/shown-value}.test.ts",

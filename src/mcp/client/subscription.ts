@@ -1,6 +1,7 @@
 /** A subscription that outlives its stream: when the server ends it, it is asked for again. */
 import type { McpSubscription } from "@modelcontextprotocol/client";
 import type { Clock } from "../../base/clock.ts";
+import { LuminaGuardError } from "../../errors.ts";
 import { backOffMs, waitFor } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
 
@@ -56,22 +57,38 @@ async function keepListening(
   return signal.aborted ? "local" : "given-up";
 }
 
-/** Undefined when it was closed here meanwhile, or the server refused as often as calls are sent. */
+/**
+ * Undefined when it was closed here meanwhile, or the server refused as often as calls are sent. A server
+ * that is away is waited for.
+ */
 async function listenAgain(
   { retry, clock, random, listen }: SubscriptionOptions,
   signal: AbortSignal,
 ): Promise<McpSubscription | undefined> {
-  for (let failures = 0; failures < retry.attempts && !signal.aborted; failures += 1) {
+  let refusals = 0;
+  for (let failures = 0; refusals < retry.attempts && !signal.aborted; failures += 1) {
     try {
       // a server that ends each stream at once is not asked in a hurry
       await waitFor(backOffMs(retry, failures, random), clock, signal);
       return await listen();
-    } catch {
-      // the next round, after a longer wait
+    } catch (error) {
+      if (!isAway(error)) refusals += 1;
     }
   }
   return undefined;
 }
+
+function isAway(error: unknown): boolean {
+  return error instanceof LuminaGuardError && awayCodes.has(error.code);
+}
+
+const awayCodes: ReadonlySet<string> = new Set([
+  "MCP_TRANSIENT",
+  "MCP_UNAVAILABLE",
+  "MCP_DNS",
+  "MCP_RATE_LIMITED",
+  "TIMEOUT",
+]);
 
 /** Read anew: an await stands between it and the last look. */
 function isAborted(signal: AbortSignal): boolean {

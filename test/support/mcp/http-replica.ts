@@ -92,6 +92,11 @@ export class HttpReplica {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
+  /** Every connection ends, and new ones are taken. */
+  closeConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
   /** As if killed: every connection is reset. */
   async kill(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
