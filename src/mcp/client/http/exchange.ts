@@ -82,7 +82,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#watch.hear();
     if (this.#chunks !== undefined) {
       this.#chunks.enqueue(chunk);
-      if ((this.#chunks.desiredSize ?? 0) <= 0) controller.pause();
+      if ((this.#chunks.desiredSize ?? 0) <= 0) {
+        controller.pause();
+        this.#watch.restart(0); // the silence of a reader who does not read is not the server's
+      }
       return;
     }
     this.#bytes += chunk.length;
@@ -114,7 +117,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return new ReadableStream<Uint8Array>(
       {
         start: (chunks) => void (this.#chunks = chunks),
-        pull: () => this.#controller?.resume(),
+        pull: () => {
+          if (this.#isOver) return;
+          this.#watch.restart(this.#options.limits.idleMs);
+          this.#controller?.resume();
+        },
         cancel: () => this.#fail(new Error("the reader of the answer left")),
       },
       { highWaterMark: unreadBytesMax, size: ({ byteLength }) => byteLength },
