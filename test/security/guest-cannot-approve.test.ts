@@ -3,17 +3,19 @@
  * answers to that, not by hiding the card, and there is nothing to call. Prior art: CVE-2026-28466 and
  * CVE-2026-22172, where the caller approved itself; CVE-2025-54795, where printed words were taken for more.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findByArgument } from "../../src/process/process-identity.ts";
 import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 import { listDescriptors } from "../support/host-process.ts";
 import { readTree } from "../support/make-tree.ts";
+import { takesKeys } from "../support/takes-keys.ts";
 import { openTerminal } from "../support/terminal.ts";
-import type { Terminal } from "../support/terminal.ts";
+import type { Terminal, TerminalOptions } from "../support/terminal.ts";
 
 const before = { "a.txt": "old\n" };
 
@@ -26,6 +28,16 @@ const questions = [
 ].join("");
 const pasted = "\\033[200~a\\r\\033[201~";
 const flood = `i=0; while [ $i -lt 400 ]; do printf '${asTyped}${questions}${pasted}'; i=$((i+1)); done`;
+
+/** Types its title where a program asks for it, when the card stands there: a terminal to be afraid of. */
+const fixture = join(import.meta.dirname, "../fixtures/answering-terminal.py");
+const answering = ["python3", fixture, "../answered"];
+const hasAnswered = (): boolean => existsSync(join(home.project, "../answered"));
+
+/** Both ends of the pipe are in the one terminal; what its exit code was is said beside it. */
+const pipedTo = (reader: string): readonly string[] => {
+  return ["sh", "-c", `{ "$@"; echo "exit code $?" >&2; } | ${reader}`, "sh"];
+};
 
 let home: CliHome;
 let terminal: Terminal | undefined;
@@ -41,7 +53,7 @@ afterEach(async () => {
 /** The command in a terminal, up to its card. */
 async function openCard(
   script: string,
-  options: { readonly words?: readonly string[]; readonly pipe?: string } = {},
+  options: TerminalOptions & { readonly words?: readonly string[] } = {},
 ): Promise<Terminal> {
   const { words = [], ...rest } = options;
   const args = ["run", "--env", `MARK=${home.project}`, ...words, "--", "sh", "-c", script];
@@ -59,20 +71,30 @@ async function isUnanswered(card: Terminal): Promise<void> {
 }
 
 describe("a command that prints what a person would type, and what makes a terminal type", () => {
+  it("answers nothing on a terminal: no question of it gets that far", async () => {
+    const card = await openCard(`echo new > a.txt; ${flood}`, { through: answering });
+    await isUnanswered(card);
+    expect(hasAnswered()).toBe(false);
+  });
+
   it.each([
-    ["on a terminal", {}],
-    ["on a terminal of its own", { words: ["--tty"] }],
-    ["through a pipe", { pipe: "cat" }],
-  ])("answers nothing %s", async (_where, options) => {
-    await isUnanswered(await openCard(`echo new > a.txt; ${flood}`, options));
+    ["on a terminal of its own", { words: ["--tty"], through: answering }],
+    ["through a pipe", { through: [...answering, ...pipedTo("cat")] }],
+  ])("answers nothing %s, though the terminal answers it", async (_where, options) => {
+    const card = await openCard(`echo new > a.txt; ${flood}`, options);
+    expect(hasAnswered()).toBe(true);
+    await isUnanswered(card);
   });
 
   it("answers nothing when its output comes while the card stands there", async () => {
     // whoever reads the pipe lets the command's output through when the card is drawn
-    const pipe = `sh -c 'while ! test -e ../go; do sleep 0.05; done; cat; echo through >&2'`;
+    const held = "while ! test -e ../go; do sleep 0.05; done; cat";
+    const through = [...answering, ...pipedTo(`{ ${held}; }`)];
     const few = flood.replace("400", "40");
-    const card = await openCard(`echo new > a.txt; ${few}`, { pipe });
+    const card = await openCard(`echo new > a.txt; ${few}`, { through });
+    await takesKeys(card);
     writeFileSync(join(home.project, "../go"), "");
+    await eventually("the terminal answers", hasAnswered);
     await isUnanswered(card);
   });
 });
@@ -84,7 +106,7 @@ describe("a terminal that answers more than it should", () => {
     ["a setting", "\u001bP1$ra\u001b\\"],
     ["where the cursor is, with a key behind", "\u001b[1;1Ra"],
     ["a paste", "\u001b[200~a\u001b[201~"],
-    ["a focus", "\u001b[I\u001b[O"],
+    ["a focus, with a key between", "\u001b[Ia\u001b[O"],
   ])("answers nothing of the card with %s", async (_what, report) => {
     const card = await openCard("echo new > a.txt");
     await card.answers("?", "write nothing; the changes are kept");

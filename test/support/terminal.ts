@@ -23,8 +23,8 @@ export interface Terminal extends Disposable {
 }
 
 export interface TerminalOptions {
-  /** a command that gets the program's stdout */
-  readonly pipe?: string;
+  /** a program that runs the program @default none */
+  readonly through?: readonly string[];
   /** a file as the program's stdin @default the terminal */
   readonly input?: string;
 }
@@ -34,7 +34,7 @@ export function openTerminal(
   home: CliHome,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { pipe, input }: TerminalOptions = {},
+  { through = [], input }: TerminalOptions = {},
 ): Terminal {
   const socket = `lg-test-${randomBytes(6).toString("hex")}`;
   const tmux = (...words: string[]): string => {
@@ -49,11 +49,10 @@ export function openTerminal(
     LUMINAGUARD_CONFIG_DIR: home.configDir,
     ...env,
   };
-  const words = [process.execPath, programPath, ...args].map(quote).join(" ");
+  const words = [...through, process.execPath, programPath, ...args].map(quote).join(" ");
   const command = input === undefined ? words : `${words} <${quote(input)}`;
-  const piped = pipe === undefined ? command : `{ ${command}; echo "exit code $?" >&2; } | ${pipe}`;
   // the shell survives the Ctrl-C that is meant for the program
-  const script = `trap : INT; ${piped}; echo "exit code $?"; while :; do sleep 600; done`;
+  const script = `trap : INT; ${command}; echo "exit code $?"; while :; do sleep 600; done`;
   tmux(
     ...["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40", "-c", home.project],
     ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
