@@ -6,6 +6,7 @@ import type {
   RequestId,
   StreamableHTTPClientTransportOptions,
 } from "@modelcontextprotocol/client";
+import { isLuminaGuardError } from "../../../errors.ts";
 import { createLostAnswer } from "./lost-answer.ts";
 
 /** longest wait before a standing stream that keeps ending is opened again, in ms */
@@ -52,9 +53,8 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
   override async send(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
     // what the SDK sends needs no check of its form; a subscription's stream has an end of its own
     const isRequest = "method" in message && "id" in message;
-    if (!isRequest || options?.onRequestStreamEnd !== undefined) {
-      return super.send(message, options);
-    }
+    if (!isRequest) return this.#sendTwiceIfLost(message, options);
+    if (options?.onRequestStreamEnd !== undefined) return super.send(message, options);
     this.#hearAnswers();
     const { id } = message;
     this.#unanswered.add(id);
@@ -69,6 +69,16 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
       this.#unanswered.delete(id);
       this.#flights.delete(String(id));
       throw error;
+    }
+  }
+
+  /** An answer or a notification that comes twice is taken once: one lost with its connection is sent again. */
+  async #sendTwiceIfLost(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
+    try {
+      await super.send(message, options);
+    } catch (error) {
+      if (!isLuminaGuardError(error, "MCP_TRANSIENT")) throw error;
+      await super.send(message, options);
     }
   }
 

@@ -269,3 +269,19 @@ it("ends a call with the caller's own reason when it is cancelled", async () => 
   controller.abort(reason);
   await answered;
 });
+
+it("sends a notification again that was lost with its connection", async () => {
+  const replica = await HttpReplica.start({ era: "session" });
+  let resets = 1;
+  replica.fault = (received, res, serve) => {
+    if (received.rpcMethod !== "notifications/initialized" || resets === 0) return serve();
+    resets -= 1;
+    res.socket?.resetAndDestroy();
+    return undefined;
+  };
+  const client = new ManagedClient(info);
+  await client.connect(http(replica.url).withRetry({ attempts: 1 }));
+  expect(replica.calls("notifications/initialized")).toHaveLength(2);
+  await client.close();
+  await replica[Symbol.asyncDispose]();
+});
