@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 import { takesKeys } from "../support/takes-keys.ts";
 import { openTerminal } from "../support/terminal.ts";
 import type { Terminal } from "../support/terminal.ts";
@@ -96,8 +97,8 @@ describe("a program as a server", () => {
   });
 });
 
-/** An editor that asks for another key on the person's terminal, and reads it there. */
-const editor = "sh -c 'printf \"NEW KEY? \"; read key; sed -i s/a/$key/ $0'";
+/** An editor that asks for another key on the person's terminal, reads it there, and leaves no trace. */
+const editor = "sh -c 'printf \"NEW KEY? \"; read key; clear; sed -i s/a/$key/ $0'";
 
 describe("a call that a person edits on its card", () => {
   /** Sees the card of what it is now, and says yes to that. */
@@ -153,6 +154,10 @@ describe("a call that a person edits on its card", () => {
     const forbidden = home.run(["mcp", "call", "web", "count", "key=a"]);
     await editTo(terminal, "c");
     expect((await forbidden).stderr).toContain("not called: policy says no");
+    await eventually("Ctrl-C is heard", () => {
+      terminal.press("C-c");
+      return terminal.screen().includes("exit code 130");
+    });
     expect([...replica.ledger]).toEqual([["b", 1]]);
     expect((await home.run(["audit", "verify"])).exitCode).toBe(0);
   });
