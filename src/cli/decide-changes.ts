@@ -12,7 +12,7 @@ import { draftWriteBack, executeWriteBack, writeBackTool } from "../runtime/writ
 import type { WriteBackOrigin } from "../runtime/write-back.ts";
 import { renderCard } from "../tui/card-lines.ts";
 import type { Keyboard } from "../tui/keys.ts";
-import { answerHere } from "./answer-here.ts";
+import { askOverCliff } from "./ask-over-cliff.ts";
 import type { ApplyWord } from "./apply-word.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { say } from "./io.ts";
@@ -65,9 +65,14 @@ interface Question extends DecideOptions {
 }
 
 async function overTheCliff(io: CliIo, lumina: LuminaGuard, question: Question): Promise<Decision> {
-  const { set, asked, apply, quiet } = question;
+  const { set, asked, apply, quiet, origin, keyboard, signal } = question;
   const open = await lumina.approvals.open(set.root);
-  const { verdict, edited } = await ask(io, lumina, open, question);
+  const here = { io, lumina, open, keyboard, signal };
+  const { verdict, edited } = await askOverCliff(here, draftWriteBack(asked, origin), {
+    shortId: asked.id,
+    rules: apply === "always" ? [alwaysRule(open, asked, origin)] : [],
+    limit: apply === "never" ? neverLimit : undefined,
+  });
   if (edited !== undefined)
     return tellWritten(io, set, edited, { quiet, exitCode: exitCodes.done });
   if (verdict.outcome !== "allowed") return tellRefused(io, set, verdict, question);
@@ -76,40 +81,6 @@ async function overTheCliff(io: CliIo, lumina: LuminaGuard, question: Question):
   const isPart = apply === "always" && asked.changes.length < set.changes.length;
   const exitCode = isPart ? exitCodes.kept : exitCodes.done;
   return tellWritten(io, set, written, { quiet, exitCode });
-}
-
-interface Asked {
-  readonly verdict: CliffVerdict;
-  /** a part was chosen on the card, and is written already */
-  readonly edited: ApplyResult | undefined;
-}
-
-async function ask(
-  io: CliIo,
-  lumina: LuminaGuard,
-  open: OpenCliff,
-  { asked, apply, origin, keyboard, signal }: Question,
-): Promise<Asked> {
-  const face = keyboard === undefined ? undefined : open.cliff.attach("terminal");
-  const failed = new AbortController();
-  let answering: Promise<ApplyResult | undefined> = Promise.resolve(undefined);
-  try {
-    const verdict = await open.cliff.request(draftWriteBack(asked, origin), {
-      shortId: asked.id,
-      rules: apply === "always" ? [alwaysRule(open, asked, origin)] : [],
-      limit: apply === "never" ? neverLimit : undefined,
-      signal: AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]),
-      onPending: (card) => {
-        if (keyboard === undefined) return;
-        answering = answerHere({ io, lumina, open, keyboard, signal }, card);
-        // thrown below; a card that nobody can answer any more must not wait for its deadline
-        answering.catch(() => failed.abort());
-      },
-    });
-    return { verdict, edited: await answering };
-  } finally {
-    face?.[Symbol.dispose]();
-  }
 }
 
 const neverLimit = { answer: "deny", rules: ["--apply never"], reason: "--apply never" } as const;

@@ -2,10 +2,11 @@
 import type { CallToolResult, Tool } from "@modelcontextprotocol/client";
 import type { OpenCliff } from "../runtime/cliff-desk.ts";
 import { fingerprintTool } from "../runtime/mcp-values.ts";
-import type { ToolArguments } from "../runtime/mcp-values.ts";
+import type { ManagedClient, ToolArguments } from "../runtime/mcp-values.ts";
 import type { CliffVerdict, EnvelopeDraft } from "../runtime/values.ts";
 import { askOverCliff } from "./ask-over-cliff.ts";
 import type { CliIo } from "./io.ts";
+import { findKeyboard } from "./keyboard.ts";
 import type { Session } from "./mcp-session.ts";
 
 export type CallEnd =
@@ -24,8 +25,7 @@ export interface CallWishes {
 /** Whether a person sits at this terminal: what they typed, they mean. */
 export function typedHere(io: CliIo, isQuiet: boolean): boolean {
   if (isQuiet || !io.stdin.isTTY) return false;
-  const keyboard = io.openKeyboard();
-  keyboard?.close();
+  using keyboard = findKeyboard(io, false);
   return keyboard !== undefined;
 }
 
@@ -40,12 +40,15 @@ export async function callOverCliff(
   const who = isTyped ? "person" : "mcp";
   const draft = await lumina.mcp.draftCall(server, tool, args, { who, run, isTyped });
   const rules = isTyped ? [typedRule(open, draft)] : [];
-  const verdict = await askOverCliff(io, lumina, open, draft, { quiet, rules, signal });
+  using keyboard = findKeyboard(io, quiet);
+  const { verdict } = await askOverCliff({ io, lumina, open, keyboard, signal }, draft, { rules });
   if (verdict.outcome !== "allowed") {
     const { outcome, reason } = verdict;
     return { kind: "refused", outcome, reason };
   }
-  const fingerprint = fingerprintTool(tool);
+  // a card may wait for minutes, in which a server can put another tool behind the name
+  const isAnswered = verdict.approval.decision !== null;
+  const fingerprint = isAnswered ? await fingerprintNow(client, tool.name) : draft.toolFingerprint;
   const timeout = timeoutMs === undefined ? {} : { timeout: timeoutMs };
   const result = await open.cliff.execute(
     verdict.approval.envelope.id,
@@ -53,8 +56,15 @@ export async function callOverCliff(
       client.callTool({ name: tool.name, arguments: { ...envelope.args } }, { signal, ...timeout }),
     fingerprint,
   );
-  await lumina.mcp.memory.rememberTool(draft.tool, fingerprint);
+  await lumina.mcp.memory.rememberTool(draft.tool, fingerprintTool(tool));
   return { kind: "called", result };
+}
+
+/** Of the tool as its server defines it now; null where there is none of the name any more. */
+async function fingerprintNow(client: ManagedClient, name: string): Promise<string | null> {
+  const { tools } = await client.listTools(undefined, { cacheMode: "refresh" });
+  const tool = tools.find((each) => each.name === name);
+  return tool === undefined ? null : fingerprintTool(tool);
 }
 
 /** The person's own word on the command line, for this one command. */

@@ -7,8 +7,7 @@ import { createLuminaGuard } from "../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import type { ManagedClient, NamedServer } from "../runtime/mcp-values.ts";
 import { createRunId } from "../runtime/write-back.ts";
-import { askOverCliff } from "./ask-over-cliff.ts";
-import { say } from "./io.ts";
+import { ensureTrusted } from "./ensure-trusted.ts";
 import type { CliIo } from "./io.ts";
 import { watchSignals } from "./signals.ts";
 
@@ -44,16 +43,12 @@ export async function withServer(
   const run = createRunId();
   const server = await lumina.mcp.find(name, { folder: process.cwd(), file: options.file });
   const quiet = options.json === true;
-  if (!(await lumina.mcp.isTrusted(server)))
-    await askForTrust(io, lumina, server, run, options, signal);
+  const onHost = options.onHost === true;
+  await ensureTrusted(io, lumina, server, { run, onHost, quiet, signal });
   const onStderr = (text: string): void => {
     if (!quiet) io.stderr.write(escapeText(text, { keep: "\n\t" }));
   };
-  const client = await lumina.mcp.open(server, {
-    onHost: options.onHost === true,
-    onStderr,
-    signal,
-  });
+  const client = await lumina.mcp.open(server, { onHost, onStderr, signal });
   try {
     const noSuchTool = (wanted: string, tools: readonly Tool[]): LuminaGuardError => {
       const near = renderDidYouMean(
@@ -68,29 +63,4 @@ export async function withServer(
   } finally {
     await client.close();
   }
-}
-
-/** The yes is remembered for exactly this entry. */
-async function askForTrust(
-  io: CliIo,
-  lumina: LuminaGuard,
-  server: NamedServer,
-  run: string,
-  { onHost = false, json = false }: ServerOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const open = await lumina.approvals.open(process.cwd());
-  const draft = lumina.mcp.draftTrust(server, run, onHost);
-  const verdict = await askOverCliff(io, lumina, open, draft, { quiet: json, signal });
-  if (verdict.outcome !== "allowed") {
-    throw new LuminaGuardError(
-      "APPROVAL_DENIED",
-      `${server.file} brings the server ${escapeText(server.entry.name)}: ${verdict.reason}`,
-      { hint: "answer at a terminal, or name the server in your own mcp.json" },
-    );
-  }
-  const { id } = verdict.approval.envelope;
-  await open.cliff.execute(id, () => lumina.mcp.memory.trust(server.entry.digest, id));
-  if (!json)
-    say(io, `  trusted   ${escapeText(server.entry.name)}, as it stands in ${server.file} now`);
 }

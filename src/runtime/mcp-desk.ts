@@ -13,11 +13,12 @@ import type { ManagedClient } from "../mcp/client/managed-client.ts";
 import type { McpServer } from "../mcp/client/plan.ts";
 import { expandAll, expandText, namesIn } from "../mcp/config/expand.ts";
 import type { Lookup } from "../mcp/config/expand.ts";
-import type { HttpEntry, StdioEntry } from "../mcp/config/server-entry.ts";
+import type { HttpEntry, ServerEntry, StdioEntry } from "../mcp/config/server-entry.ts";
 import { fingerprintTool } from "../mcp/config/tool-fingerprint.ts";
 import type { ToolArguments } from "../mcp/config/tool-arguments.ts";
 import type { Machine } from "./machine.ts";
 import { McpLogins } from "./mcp-logins.ts";
+import type { LoginWish } from "./mcp-logins.ts";
 import { McpMemory } from "./mcp-memory.ts";
 import { findServer, findServers } from "./mcp-servers.ts";
 import type { NamedServer } from "./mcp-servers.ts";
@@ -46,7 +47,10 @@ export interface LookOptions {
   readonly file?: string | undefined;
 }
 
-export const trustTool = "mcp.trust";
+const trustTool = "mcp.trust";
+
+/** Where a server is: what a person trusts in a machine they do not trust on this host. */
+type Place = "host" | "machine" | "address";
 
 /** variables that a program on the host gets besides its entry's: those the SDK calls safe */
 const hostVariables = ["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
@@ -70,9 +74,17 @@ export class McpDesk {
     return findServer(name, { config: this.#parts.config, ...options });
   }
 
-  /** Whether it may be opened without asking: the person's own word, or a yes to exactly this entry. */
-  async isTrusted({ origin, entry }: NamedServer): Promise<boolean> {
-    return origin !== "project" || this.memory.isTrusted(entry.digest);
+  /**
+   * Whether it may be opened without asking: the person's own word, or a yes to exactly this entry at
+   * this place.
+   */
+  async isTrusted({ origin, entry }: NamedServer, onHost: boolean): Promise<boolean> {
+    return origin !== "project" || this.memory.isTrusted(entry.digest, placeOf(entry, onHost));
+  }
+
+  /** Remembers the yes that `draftTrust` asked for. */
+  async trust({ entry }: NamedServer, onHost: boolean, approval: string): Promise<void> {
+    await this.memory.trust(entry.digest, placeOf(entry, onHost), approval);
   }
 
   /**
@@ -81,12 +93,7 @@ export class McpDesk {
    */
   async open(server: NamedServer, options: OpenServerOptions): Promise<ManagedClient> {
     const { entry } = server;
-    if (!(await this.isTrusted(server))) {
-      throw new LuminaGuardError(
-        "APPROVAL_DENIED",
-        `${server.file} brings ${entry.name}: nobody said yes to it`,
-      );
-    }
+    await this.#needTrust(server, options.onHost);
     const { ManagedClient: Client } = await import("../mcp/client/managed-client.ts");
     const client = new Client({ name: "luminaguard", version: this.#parts.version });
     const lookup = this.#lookupFor(server);
@@ -98,19 +105,13 @@ export class McpDesk {
     return client;
   }
 
-  /** Asks for a project's entry: what the card shows is what its digest names. */
+  /** Asks for a project's entry: the card shows all of it, since the yes is for all of it. */
   draftTrust({ entry, file }: NamedServer, run: string, onHost: boolean): EnvelopeDraft {
-    const shown =
-      entry.kind === "http"
-        ? { urls: entry.urls, headers: entry.headers }
-        : {
-            argv: [entry.command, ...entry.args],
-            env: entry.env,
-            where: onHost ? "host" : "machine",
-          };
-    const args = { server: entry.name, file, digest: entry.digest, ...shown };
+    const runs = entry.kind === "http" ? {} : { argv: [entry.command, ...entry.args] };
+    const place = placeOf(entry, onHost);
+    const args = { server: entry.name, file, place, ...runs, entry: entry.whole as JsonObject };
     return {
-      ...{ who: "mcp", run, tool: trustTool, args: args },
+      ...{ who: "mcp", run, tool: trustTool, args },
       taint: { tainted: true, sources: [file] },
       effects: [
         { kind: "policy-change", what: "grant", isWider: true },
@@ -149,6 +150,18 @@ export class McpDesk {
     };
   }
 
+  /** Raises what `loginAddress` and the login raise, APPROVAL_DENIED for a project's entry unasked. */
+  async logIn(
+    server: NamedServer,
+    wish: Pick<LoginWish, "flow" | "face" | "signal">,
+  ): Promise<void> {
+    const { entry } = server;
+    const url = this.loginAddress(server);
+    await this.#needTrust(server, false);
+    const oauth = entry.kind === "http" ? entry.oauth : undefined;
+    await this.logins.logIn({ ...wish, name: entry.name, url, oauth });
+  }
+
   /** The address that a login is for. Raises USAGE for a program, CONFIG_INVALID. */
   loginAddress(server: NamedServer): URL {
     const { entry } = server;
@@ -159,6 +172,14 @@ export class McpDesk {
       });
     }
     return new URL(expandText(url, this.#lookupFor(server), entry.name));
+  }
+
+  async #needTrust(server: NamedServer, onHost: boolean): Promise<void> {
+    if (await this.isTrusted(server, onHost)) return;
+    const message = `${server.file} brings ${server.entry.name}: nobody said yes to it`;
+    throw new LuminaGuardError("APPROVAL_DENIED", message, {
+      hint: "ask with draftTrust first, or name the server in your own mcp.json",
+    });
   }
 
   async #openProgram(
@@ -205,6 +226,11 @@ export class McpDesk {
     const listed = this.#parts.config.mcpVariables.split(",").map((name) => name.trim());
     return (name) => (listed.includes(name) ? loadVariable(name) : undefined);
   }
+}
+
+function placeOf({ kind }: ServerEntry, onHost: boolean): Place {
+  if (kind === "http") return "address";
+  return onHost ? "host" : "machine";
 }
 
 function hostEnvironment(): Readonly<Record<string, string>> {

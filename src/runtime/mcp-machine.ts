@@ -5,9 +5,9 @@
  */
 import { access, constants, open } from "node:fs/promises";
 import { basename, delimiter, isAbsolute, join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { escapeText } from "../base/escape-text.ts";
-import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import { LuminaGuardError } from "../errors.ts";
 import { dialTransport } from "../mcp/client/dial-transport.ts";
 import { StreamTransport } from "../mcp/client/stream-transport.ts";
 import type { DialedServer } from "../mcp/client/plan.ts";
@@ -59,30 +59,18 @@ export function inMachine(options: McpMachineOptions): DialedServer {
 
 async function startServer(machine: Machine, options: McpMachineOptions): Promise<StreamTransport> {
   const program = await findProgram(machine, options);
-  const exec = machine.exec([program, ...options.args], {
-    env: options.env,
-    stdin: true,
-    cwd: "/",
-  });
-  const readable = new PassThrough();
-  const end = (): Promise<void> => machine.stop();
-  void pump(exec, readable, options);
-  return new StreamTransport({ readable, writable: stdinOf(exec), end });
+  const argv = [program, ...options.args];
+  const exec = machine.exec(argv, { env: options.env, stdin: true, cwd: "/" });
+  const readable = Readable.from(stdoutOf(exec, options), { objectMode: false });
+  return new StreamTransport({ readable, writable: stdinOf(exec), end: () => machine.stop() });
 }
 
 /** In the machine, or brought along. */
 async function findProgram(machine: Machine, options: McpMachineOptions): Promise<string> {
   const { command, name } = options;
-  try {
-    await machine
-      .exec(["sh", "-c", 'command -v -- "$1" >/dev/null', "sh", command], { cwd: "/" })
-      .then(({ exitCode }) => {
-        if (exitCode !== 0) throw new LuminaGuardError("EXEC_NOT_FOUND", command);
-      });
-    return command;
-  } catch (error) {
-    if (!isLuminaGuardError(error, "EXEC_NOT_FOUND")) throw error;
-  }
+  const look = ["sh", "-c", 'command -v -- "$1" >/dev/null', "sh", command];
+  const { exitCode } = await machine.exec(look, { cwd: "/" });
+  if (exitCode === 0) return command;
   const path = await findOnHost(command, options.searchPath);
   const bytes = path === undefined ? undefined : await readStaticProgram(path);
   if (bytes !== undefined) {
@@ -90,15 +78,13 @@ async function findProgram(machine: Machine, options: McpMachineOptions): Promis
     await machine.files.write(target, bytes, { mode: 0o755 });
     return target;
   }
-  const what =
+  const why =
     path === undefined ? "is neither in the machine nor here" : "needs more than its own file";
-  throw new LuminaGuardError(
-    "EXEC_NOT_FOUND",
-    `${escapeText(name)}: ${escapeText(command)} ${what}`,
-    {
-      hint: "give the entry an image that has it (luminaguard.image), or start it on this host: --on-host",
-    },
-  );
+  const message = `${escapeText(name)}: ${escapeText(command)} ${why}`;
+  const image = "give the entry an image that has it (luminaguard.image)";
+  throw new LuminaGuardError("EXEC_NOT_FOUND", message, {
+    hint: `${image}, or start it on this host: --on-host`,
+  });
 }
 
 async function findOnHost(command: string, searchPath: string): Promise<string | undefined> {
@@ -135,30 +121,14 @@ export async function readStaticProgram(path: string): Promise<Buffer | undefine
   return bytes;
 }
 
-async function pump(
+async function* stdoutOf(
   exec: ExecHandle,
-  readable: PassThrough,
   { onStderr }: McpMachineOptions,
-): Promise<void> {
-  try {
-    for await (const { source, data } of exec.output) {
-      if (source === "stderr") onStderr?.(data.toString("utf8"));
-      else if (!readable.write(data)) await drained(readable);
-    }
-    readable.end();
-  } catch (error) {
-    readable.destroy(error instanceof Error ? error : new Error(String(error)));
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { source, data } of exec.output) {
+    if (source === "stdout") yield data;
+    else onStderr?.(data.toString("utf8"));
   }
-}
-
-function drained(stream: PassThrough): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off("drain", done).off("close", done);
-      resolve();
-    };
-    stream.on("drain", done).on("close", done);
-  });
 }
 
 function stdinOf(exec: ExecHandle): Writable {

@@ -1,6 +1,7 @@
 /**
  * What a person said yes to about MCP servers, in their state folder: entries of projects by digest,
- * and tools by the definition they had when first called. Nothing a project holds can write it.
+ * and tools by the definition they had when last called. Nothing a project holds can write it. Of two
+ * processes that write at once one is forgotten, and what it knew is asked about again.
  */
 import { join } from "node:path";
 import * as v from "valibot";
@@ -10,7 +11,7 @@ import { readPlainFile } from "../base/read-plain-file.ts";
 import { LuminaGuardError } from "../errors.ts";
 
 interface Memory {
-  /** digest of an entry → the approval that trusts it */
+  /** place and digest of an entry → the approval that trusts it */
   readonly trusted: Readonly<Record<string, string>>;
   /** `server.tool` → fingerprint of the definition last called */
   readonly tools: Readonly<Record<string, string>>;
@@ -29,14 +30,15 @@ export class McpMemory {
     this.#folder = join(stateDir, "mcp");
   }
 
-  async isTrusted(digest: string): Promise<boolean> {
-    return Object.hasOwn((await this.#read()).trusted, digest);
+  async isTrusted(digest: string, place: string): Promise<boolean> {
+    return Object.hasOwn((await this.#read()).trusted, `${place} ${digest}`);
   }
 
   /** @param approval id of the envelope a person said yes to */
-  async trust(digest: string, approval: string): Promise<void> {
+  async trust(digest: string, place: string, approval: string): Promise<void> {
     const memory = await this.#read();
-    await this.#write({ ...memory, trusted: { ...memory.trusted, [digest]: approval } });
+    const trusted = { ...memory.trusted, [`${place} ${digest}`]: approval };
+    await this.#write({ ...memory, trusted });
   }
 
   /** Whether the tool was called before as it is defined now. */

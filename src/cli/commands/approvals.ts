@@ -18,7 +18,7 @@ import { decideChanges } from "../decide-changes.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
-import { needKeyboard } from "../need-keyboard.ts";
+import { needKeyboard } from "../keyboard.ts";
 import { watchSignals } from "../signals.ts";
 
 interface JsonOption {

@@ -8,7 +8,7 @@ import type { EffectKind, Grant } from "../../runtime/values.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
-import { needKeyboard } from "../need-keyboard.ts";
+import { needKeyboard } from "../keyboard.ts";
 
 export async function grantLs(io: CliIo, { json }: { readonly json?: boolean }): Promise<number> {
   await using lumina = await createLuminaGuard();

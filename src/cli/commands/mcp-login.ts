@@ -2,6 +2,8 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import { findBrowser } from "../../runtime/mcp-logins.ts";
+import { createRunId } from "../../runtime/write-back.ts";
+import { ensureTrusted } from "../ensure-trusted.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
@@ -15,19 +17,23 @@ export interface LoginOptions extends ServerOptions {
 export async function mcpLogin(io: CliIo, name: string, options: LoginOptions): Promise<number> {
   using signals = watchSignals(io);
   await using lumina = await createLuminaGuard();
+  const { signal } = signals;
   const server = await lumina.mcp.find(name, { folder: process.cwd(), file: options.file });
-  const url = lumina.mcp.loginAddress(server);
+  lumina.mcp.loginAddress(server); // a program has none: said before anything is asked
+  await ensureTrusted(io, lumina, server, {
+    run: createRunId(),
+    onHost: false,
+    quiet: false,
+    signal,
+  });
   const openBrowser = findBrowser();
-  await lumina.mcp.logins.logIn({
-    name,
-    url,
-    oauth: server.entry.kind === "http" ? server.entry.oauth : undefined,
+  await lumina.mcp.logIn(server, {
     flow: options.device === true ? "device" : undefined,
     face: {
       say: (text) => say(io, escapeText(text, { keep: "\n" })),
       ...(openBrowser === undefined ? {} : { openBrowser }),
     },
-    signal: signals.signal,
+    signal,
   });
   say(io, `  logged in ${escapeText(name)}`);
   return exitCodes.done;
@@ -51,7 +57,7 @@ export async function mcpLogout(io: CliIo, name: string, options: ServerOptions)
 export async function mcpStatus(io: CliIo, name: string, options: ServerOptions): Promise<number> {
   await using lumina = await createLuminaGuard();
   const server = await lumina.mcp.find(name, { folder: process.cwd(), file: options.file });
-  const trusted = await lumina.mcp.isTrusted(server);
+  const trusted = await lumina.mcp.isTrusted(server, false);
   const login =
     server.entry.kind === "http"
       ? await lumina.mcp.logins.status(lumina.mcp.loginAddress(server))

@@ -27,7 +27,7 @@ export async function mcpLs(io: CliIo, { file, json }: ServerOptions): Promise<n
       kind: server.entry.kind,
       origin: server.origin,
       file: server.file,
-      trusted: await lumina.mcp.isTrusted(server),
+      trusted: await lumina.mcp.isTrusted(server, false),
     })),
   );
   if (json === true) {

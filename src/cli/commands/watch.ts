@@ -11,7 +11,7 @@ import { toApprovalJson } from "../approval-json.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { say } from "../io.ts";
 import type { CliIo } from "../io.ts";
-import { needKeyboard } from "../need-keyboard.ts";
+import { needKeyboard } from "../keyboard.ts";
 import { watchSignals } from "../signals.ts";
 
 /** Draws the cards, or with `json` only tells of them, until a signal. */

@@ -2,11 +2,10 @@
  * Reads the `mcpServers` JSON that other clients have. What only they know is left alone; what is ours
  * stands under `luminaguard`, and there a word that is not known is an error.
  */
-import { createHash } from "node:crypto";
-import canonicalize from "canonicalize";
 import * as v from "valibot";
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
+import { digestJson } from "./digest-json.ts";
 import type { HttpOptionsInput } from "../client/http/http-options.ts";
 import type { HttpEntry, ServerEntry, StdioEntry, ToolWords } from "./server-entry.ts";
 
@@ -74,7 +73,13 @@ function readEntry(name: string, raw: unknown, file: string, isTrusted: boolean)
   const parsed = v.safeParse(entrySchema, raw);
   if (!parsed.success) throw invalid(file, name, parsed.issues);
   const each = parsed.output;
-  const common = { name, tools: toolsOf(each, isTrusted), digest: digestOf(raw) };
+  const digest = digestJson(raw);
+  if (digest === undefined) {
+    const message = `${file}: ${escapeText(name)} is no Unicode, or nested too deep`;
+    throw new LuminaGuardError("CONFIG_INVALID", message);
+  }
+  const whole = raw as Readonly<Record<string, unknown>>;
+  const common = { name, tools: toolsOf(each, isTrusted), whole, digest };
   const { command, url, luminaguard: own } = each;
   const urls = own.urls ?? (url === undefined ? [] : [url]);
   if (command !== undefined && urls.length === 0)
@@ -139,10 +144,4 @@ function invalid(
   return new LuminaGuardError("CONFIG_INVALID", `${file}: ${where} should be ${expected}`, {
     hint: "see docs/mcp.md for what a server's entry may say",
   });
-}
-
-function digestOf(raw: unknown): string {
-  return createHash("sha256")
-    .update(canonicalize(raw) ?? "")
-    .digest("hex");
 }

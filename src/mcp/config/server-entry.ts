@@ -37,6 +37,8 @@ export interface HttpEntry {
 export type ServerEntry = (StdioEntry | HttpEntry) & {
   readonly name: string;
   readonly tools: ToolWords;
-  /** SHA-256 of all that the file says of it, in hexadecimal: names what a person trusts */
+  /** all that the file says of it, as it stands there */
+  readonly whole: Readonly<Record<string, unknown>>;
+  /** SHA-256 of `whole`, in hexadecimal: names what a person trusts */
   readonly digest: string;
 };

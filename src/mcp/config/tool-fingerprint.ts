@@ -1,12 +1,13 @@
 /** Names exactly what a tool says of itself: a definition that changed after a person saw it is another tool. */
-import { createHash } from "node:crypto";
 import type { Tool } from "@modelcontextprotocol/client";
-import canonicalize from "canonicalize";
+import { escapeText } from "../../base/escape-text.ts";
+import { LuminaGuardError } from "../../errors.ts";
+import { digestJson } from "./digest-json.ts";
 
-/** SHA-256 over the canonical JSON (RFC 8785) of the whole definition, as `sha256:…`. */
+/** Over the whole definition, as `sha256:…`. Raises MCP_PROTOCOL for one that cannot be named. */
 export function fingerprintTool(tool: Tool): string {
-  const hash = createHash("sha256")
-    .update(canonicalize(tool) ?? "")
-    .digest("hex");
-  return `sha256:${hash}`;
+  const digest = digestJson(tool);
+  if (digest !== undefined) return `sha256:${digest}`;
+  const message = `the tool ${escapeText(tool.name)} is defined by text that is no Unicode, or too deep`;
+  throw new LuminaGuardError("MCP_PROTOCOL", message, { hint: "its server must mend it" });
 }
