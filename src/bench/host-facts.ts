@@ -27,7 +27,7 @@ export function readHostFacts(image: Image, selection: Selection): HostFacts {
     memoryMib: Math.round(totalmem() / 1024 ** 2),
     kernel: `${process.platform} ${release()} ${process.arch}`,
     node: process.version,
-    qemu: selection.qemuVersion,
+    qemu: selection.version,
     accelerator: selection.hypervisor.accelerator,
     image: image.digest,
     guestKernel: image.manifest.kernelRelease,

@@ -66,6 +66,7 @@ function machineOptions(command: Command): Command {
     .option("--image <name>", "image of the machine")
     .option("--memory <MiB>", "memory of the machine", wholeNumber)
     .option("--cpus <n>", "virtual processors", wholeNumber)
+    .option("--hypervisor <name>", "what runs the machine, as in qemu or qemu/tcg")
     .option("--env <K[=V]>", "a variable for the command; without =V this shell's value", collect)
     .option("--timeout <s>", "end the command after this many seconds (exit 124)", wholeNumber)
     .option("--workdir <dir>", "folder in the machine", "/workspace")

@@ -28,6 +28,8 @@ export interface Config {
   readonly memoryMib: number;
   /** virtual processors of a machine */
   readonly cpus: number;
+  /** what runs machines: `auto`, a backend, or a backend and its accelerator, such as "qemu/tcg" */
+  readonly hypervisor: string;
   /** images and templates kept, in `MiB` */
   readonly cacheMibMax: number;
   /** policy below the person's own: `observe`, `balanced` or `locked` */
@@ -129,6 +131,7 @@ function describeSettings(
     image: { variable: "LUMINAGUARD_IMAGE", fallback: "base", inFile: true },
     memoryMib: number("LUMINAGUARD_MEMORY_MIB", 512, 96, 65_536),
     cpus: number("LUMINAGUARD_CPUS", 1, 1, 32),
+    hypervisor: { variable: "LUMINAGUARD_HYPERVISOR", fallback: "auto", inFile: true },
     cacheMibMax: number("LUMINAGUARD_CACHE_MIB_MAX", 20_480, 1, 10_000_000),
     policyPreset: {
       variable: "LUMINAGUARD_POLICY_PRESET",

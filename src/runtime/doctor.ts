@@ -4,7 +4,7 @@ import { arch, release, totalmem } from "node:os";
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
 import type { ConfinementReport } from "../vm/confinement-probe.ts";
-import type { CanaryResult } from "../vm/select.ts";
+import type { CanaryResult } from "../vm/canary.ts";
 import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 
 export interface Finding {
@@ -90,9 +90,9 @@ async function findMachines(
   signal?: AbortSignal,
 ): Promise<{ readonly canRun: boolean; readonly findings: readonly Finding[] }> {
   try {
-    const { qemuVersion, canaries } = await lumina.host.select(image, { signal }, true);
-    const qemu = finding("hypervisor", `qemu ${qemuVersion}`, "ok");
-    return { canRun: true, findings: [qemu, ...canaries.map(describeCanary)] };
+    const { hypervisor, version, canaries } = await lumina.host.select(image, { signal }, true);
+    const chosen = finding("hypervisor", `${hypervisor.name} ${version}`, "ok");
+    return { canRun: true, findings: [chosen, ...canaries.map(describeCanary)] };
   } catch (error) {
     signal?.throwIfAborted();
     const canaries = isLuminaGuardError(error) ? error.details["canaries"] : undefined;
@@ -102,21 +102,24 @@ async function findMachines(
   }
 }
 
-function describeCanary({ accelerator, booted, reason, durationMs }: CanaryResult): Finding {
+function describeCanary(canary: CanaryResult): Finding {
+  const { backend, accelerator, tried, booted, reason, durationMs } = canary;
+  const name = `${backend}/${accelerator}`;
   const took = `${(durationMs / 1000).toFixed(1)} s`;
+  if (!tried) {
+    // what only lacks a better one's failure needs no fix
+    const verdict = canary.fix === undefined ? "not needed" : "not usable";
+    return finding(name, reason, verdict, { fix: canary.fix, isPart: true });
+  }
   if (!booted) {
     const fix = `canary gave up after ${took}; see docs/platforms.md#${accelerator}`;
-    return finding(accelerator, "boots no machine", "not usable", {
-      detail: reason,
-      fix,
-      isPart: true,
-    });
+    return finding(name, "boots no machine", "not usable", { detail: reason, fix, isPart: true });
   }
   const detail =
     accelerator === "tcg"
       ? "emulation: slower code; QEMU promises no isolation here, the walls below are what stands"
       : "";
-  return finding(accelerator, `canary booted in ${took}`, "chosen", { detail, isPart: true });
+  return finding(name, `canary booted in ${took}`, "chosen", { detail, isPart: true });
 }
 
 function describeWalls({ asRoot, namespaces, reason }: ConfinementReport): Finding {

@@ -13,8 +13,9 @@ import { FakeHypervisor } from "../vm/backends/fake/fake.ts";
 import { probeConfinement } from "../vm/confinement-probe.ts";
 import type { ConfinementReport } from "../vm/confinement-probe.ts";
 import type { Hypervisor } from "../vm/hypervisor.ts";
+import type { CanaryResult } from "../vm/canary.ts";
 import { selectHypervisor } from "../vm/select.ts";
-import type { CanaryResult, Selection } from "../vm/select.ts";
+import type { Selection } from "../vm/select.ts";
 import type { VmImage } from "../vm/spec.ts";
 import { VerdictCache } from "../vm/verdict-cache.ts";
 import { startFakeGuest } from "../wire/fake-guest.ts";
@@ -23,12 +24,15 @@ import { createGreeter } from "./greeter.ts";
 export interface PrepareOptions {
   readonly onPhase?: ((phase: BuildProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** `auto`, a backend, or a backend and its accelerator, such as "qemu/tcg"
+   * @default the configured one */
+  readonly hypervisor?: string | undefined;
 }
 
 export interface Prepared {
   readonly image: VmImage;
   readonly hypervisor: Hypervisor;
-  /** every way to run machines that was tried here, best first */
+  /** every way to run machines on this platform, best first, tried or not */
   readonly canaries: readonly CanaryResult[];
 }
 
@@ -43,7 +47,8 @@ export class HostGround implements Ground {
   readonly #config: Config;
   readonly #images: ImageStore;
   readonly #verdicts: VerdictCache;
-  #selection: Promise<Selection> | undefined;
+  /** by the name that was asked for */
+  readonly #selections = new Map<string, Promise<Selection>>();
 
   constructor(config: Config, images: ImageStore) {
     this.#config = config;
@@ -80,13 +85,19 @@ export class HostGround implements Ground {
   }
 
   /** What runs machines here, found by booting one; asked once. `fresh` asks again. */
-  select(image: Image, { signal }: PrepareOptions = {}, fresh = false): Promise<Selection> {
-    if (fresh) this.#selection = undefined;
-    this.#selection ??= this.#runCanaries(image, fresh, signal).catch((error: unknown) => {
-      this.#selection = undefined; // the next spawn asks again
+  select(
+    image: Image,
+    { signal, hypervisor: wanted = this.#config.hypervisor }: PrepareOptions = {},
+    fresh = false,
+  ): Promise<Selection> {
+    const known = fresh ? undefined : this.#selections.get(wanted);
+    if (known !== undefined) return known;
+    const selecting = this.#runCanaries(image, wanted, fresh, signal);
+    this.#selections.set(wanted, selecting);
+    return selecting.catch((error: unknown) => {
+      this.#selections.delete(wanted); // the next spawn asks again
       throw error;
     });
-    return this.#selection;
   }
 
   /** Which walls can be built around a hypervisor here. */
@@ -94,7 +105,12 @@ export class HostGround implements Ground {
     return probeConfinement(process.getuid?.() === 0, this.#verdicts);
   }
 
-  async #runCanaries(image: Image, fresh: boolean, signal?: AbortSignal): Promise<Selection> {
+  async #runCanaries(
+    image: Image,
+    wanted: string,
+    fresh: boolean,
+    signal?: AbortSignal,
+  ): Promise<Selection> {
     const { cacheDir, runtimeDir, searchPath } = this.#config;
     const kernel = image.manifest.files.find(({ path }) => path === kernelName);
     return selectHypervisor({
@@ -108,6 +124,7 @@ export class HostGround implements Ground {
       image: toVmImage(image),
       kernelSha256: kernel?.sha256 ?? image.digest,
       greeter: createGreeter(),
+      wanted,
       fresh,
       signal,
     });

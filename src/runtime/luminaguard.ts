@@ -37,6 +37,9 @@ export interface SpawnOptions {
   readonly memoryMib?: number | undefined;
   /** @default the configured number, 1 */
   readonly vcpus?: number | undefined;
+  /** `auto`, a backend, or a backend and its accelerator, such as "qemu/tcg"
+   * @default the configured one, "auto" */
+  readonly hypervisor?: string | undefined;
   /** variables of every command in the machine */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** longest boot in `ms`

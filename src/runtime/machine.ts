@@ -3,7 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
-import type { CanaryResult } from "../vm/select.ts";
+import type { CanaryResult } from "../vm/canary.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";

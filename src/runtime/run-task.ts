@@ -10,7 +10,10 @@ import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 import type { Machine } from "./machine.ts";
 import type { WorkspaceExchange, WorkspaceFacts } from "./workspace-exchange.ts";
 
-export interface TaskRequest extends Pick<SpawnOptions, "image" | "memoryMib" | "vcpus" | "env"> {
+export interface TaskRequest extends Pick<
+  SpawnOptions,
+  "image" | "memoryMib" | "vcpus" | "env" | "hypervisor"
+> {
   readonly argv: readonly string[];
   /** project folder, as `resolveWorkspaceRoot` gave it; without one nothing goes in or out */
   readonly workspace?: { readonly root: string; readonly include: readonly string[] } | undefined;
@@ -108,16 +111,19 @@ async function prepareExchange(
 
 function spawn(
   lumina: LuminaGuard,
-  { image, memoryMib, vcpus, env }: TaskRequest,
+  { image, memoryMib, vcpus, env, hypervisor }: TaskRequest,
   { onPhase, onFrozen }: TaskFace,
   signal?: AbortSignal,
 ): Promise<Machine> {
-  return lumina.spawn({ image, memoryMib, vcpus, env, onPhase, onFrozen, signal });
+  return lumina.spawn({
+    ...{ image, memoryMib, vcpus, env, hypervisor },
+    ...{ onPhase, onFrozen, signal },
+  });
 }
 
 function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {
   const { backend, accelerator, canaries } = facts;
-  const failed = canaries.find(({ booted }) => !booted);
+  const failed = canaries.find(({ tried, booted }) => tried && !booted);
   const reason = failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`;
   return { machine: id, kind, ms: Math.round(spawnTimeMs), backend, accelerator, reason };
 }

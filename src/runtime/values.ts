@@ -6,7 +6,8 @@ export type { Change, ChangeSet, ChangeState } from "../workspace/change-set.ts"
 export type { Recovery } from "../workspace/recover.ts";
 export type { CacheItem } from "../image/image-cache.ts";
 export type { ImageSummary } from "../image/image-store.ts";
-export type { Selection, CanaryResult } from "../vm/select.ts";
+export type { CanaryResult } from "../vm/canary.ts";
+export type { Selection } from "../vm/select.ts";
 export type { Approval, ApprovalState } from "../approvals/approval.ts";
 export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
 export type { EnvelopeDraft } from "../approvals/envelope.ts";

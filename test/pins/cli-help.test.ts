@@ -55,66 +55,68 @@ describe("--help", () => {
     `));
   it("of run", async () =>
     expect(await help("run")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard run [options] [command...]
+      "
+      Usage: luminaguard run [options] [command...]
 
-    run a command in a fresh machine on a copy of this folder
+      run a command in a fresh machine on a copy of this folder
 
-    Arguments:
-      command           the command and its arguments, after --
+      Arguments:
+        command              the command and its arguments, after --
 
-    Options:
-      --image <name>    image of the machine
-      --memory <MiB>    memory of the machine
-      --cpus <n>        virtual processors
-      --env <K[=V]>     a variable for the command; without =V this shell's value
-      --timeout <s>     end the command after this many seconds (exit 124)
-      --workdir <dir>   folder in the machine (default: "/workspace")
-      --include <glob>  send files that are left out by default
-      --no-workspace    send nothing and take nothing out
-      --tty             give the command a terminal
-      --apply <when>    ask, never, or always (flagged files are never applied
-                        unasked)
-      --json            print one JSON document; the command's output is in it
-      -h, --help        display help for command
+      Options:
+        --image <name>       image of the machine
+        --memory <MiB>       memory of the machine
+        --cpus <n>           virtual processors
+        --hypervisor <name>  what runs the machine, as in qemu or qemu/tcg
+        --env <K[=V]>        a variable for the command; without =V this shell's value
+        --timeout <s>        end the command after this many seconds (exit 124)
+        --workdir <dir>      folder in the machine (default: "/workspace")
+        --include <glob>     send files that are left out by default
+        --no-workspace       send nothing and take nothing out
+        --tty                give the command a terminal
+        --apply <when>       ask, never, or always (flagged files are never applied
+                             unasked)
+        --json               print one JSON document; the command's output is in it
+        -h, --help           display help for command
 
-    Examples:
-      # run the tests, see what they changed
-      luminaguard run -- make test
-      # with Python
-      luminaguard run --image python -- python3 fix_imports.py
-      # in a shell, interactively
-      luminaguard run --tty -- sh
-      # without this folder
-      luminaguard run --no-workspace -- uname -a
-    "
-  `));
+      Examples:
+        # run the tests, see what they changed
+        luminaguard run -- make test
+        # with Python
+        luminaguard run --image python -- python3 fix_imports.py
+        # in a shell, interactively
+        luminaguard run --tty -- sh
+        # without this folder
+        luminaguard run --no-workspace -- uname -a
+      "
+    `));
   it("of shell", async () =>
     expect(await help("shell")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard shell [options]
+      "
+      Usage: luminaguard shell [options]
 
-    open a shell in a fresh machine on a copy of this folder
+      open a shell in a fresh machine on a copy of this folder
 
-    Options:
-      --image <name>    image of the machine
-      --memory <MiB>    memory of the machine
-      --cpus <n>        virtual processors
-      --env <K[=V]>     a variable for the command; without =V this shell's value
-      --timeout <s>     end the command after this many seconds (exit 124)
-      --workdir <dir>   folder in the machine (default: "/workspace")
-      --include <glob>  send files that are left out by default
-      --no-workspace    send nothing and take nothing out
-      --tty             give the command a terminal
-      --apply <when>    ask, never, or always (flagged files are never applied
-                        unasked)
-      -h, --help        display help for command
+      Options:
+        --image <name>       image of the machine
+        --memory <MiB>       memory of the machine
+        --cpus <n>           virtual processors
+        --hypervisor <name>  what runs the machine, as in qemu or qemu/tcg
+        --env <K[=V]>        a variable for the command; without =V this shell's value
+        --timeout <s>        end the command after this many seconds (exit 124)
+        --workdir <dir>      folder in the machine (default: "/workspace")
+        --include <glob>     send files that are left out by default
+        --no-workspace       send nothing and take nothing out
+        --tty                give the command a terminal
+        --apply <when>       ask, never, or always (flagged files are never applied
+                             unasked)
+        -h, --help           display help for command
 
-    Examples:
-      # look around
-      luminaguard shell --image python
-    "
-  `));
+      Examples:
+        # look around
+        luminaguard shell --image python
+      "
+    `));
   it("of freeze", async () =>
     expect(await help("freeze")).toMatchInlineSnapshot(`
     "

@@ -13,6 +13,7 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
     image: "base",
     memoryMib: 512,
     cpus: 1,
+    hypervisor: "auto",
     cacheMibMax: 20480,
     policyPreset: "balanced",
     approvalTimeoutS: 300,

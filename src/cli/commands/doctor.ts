@@ -33,7 +33,8 @@ const indent = " ".repeat(12);
 function render({ name, isPart, what, verdict, detail, fix }: Finding, style: Style): string {
   const good = verdict === "ok" || verdict === "chosen";
   const word = good ? style.green(verdict) : style.yellow(verdict);
-  const head = `${(isPart ? `  ${name}` : name).padEnd(12)} ${escapeText(what).padEnd(44)} ${word}`;
+  const label = (isPart ? `  ${name}` : name).padEnd(12);
+  const head = `${`${label} ${escapeText(what)}`.padEnd(57)} ${word}`;
   const more = [
     detail === "" ? undefined : style.dim(escapeText(detail)),
     fix && `fix: ${escapeText(fix)}`,

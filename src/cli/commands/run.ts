@@ -22,6 +22,7 @@ export interface RunOptions {
   readonly image?: string;
   readonly memory?: number;
   readonly cpus?: number;
+  readonly hypervisor?: string;
   readonly env?: readonly string[];
   readonly timeout?: number;
   readonly workdir?: string;
@@ -73,7 +74,7 @@ async function describeRequest(
   options: RunOptions,
   io: CliIo,
 ): Promise<TaskRequest> {
-  const { image, memory, cpus, workdir, include = [], tty } = options;
+  const { image, memory, cpus, hypervisor, workdir, include = [], tty } = options;
   const sends = options.workspace !== false;
   const timeoutMs = (options.timeout ?? 0) * 1000;
   const size = {
@@ -85,6 +86,7 @@ async function describeRequest(
     image,
     memoryMib: memory,
     vcpus: cpus,
+    hypervisor,
     env: parseVariables(options.env ?? []),
     workdir,
     timeoutMs,

@@ -31,10 +31,10 @@ describe("choosing how to run machines", () => {
   it("takes the first way that boots a machine, and keeps why the others do not", async () => {
     using temp = makeTempDir();
     plantFakeQemu(temp.path, { fault: "not-hvf" });
-    const { hypervisor, qemuVersion, canaries } = await select(temp.path);
+    const { hypervisor, version, canaries } = await select(temp.path);
     expect(hypervisor.accelerator).toBe("tcg");
     expect(hypervisor.features).toEqual({ templates: true, hardwareVirtualization: false });
-    expect(qemuVersion).toBe("10.0.0");
+    expect(version).toBe("10.0.0");
     expect(canaries).toMatchObject([
       { accelerator: "hvf", booted: false, reason: "not on this host" },
       { accelerator: "tcg", booted: true },
@@ -44,9 +44,40 @@ describe("choosing how to run machines", () => {
   it("tries no further than the first that boots", async () => {
     using temp = makeTempDir();
     const { starts } = plantFakeQemu(temp.path);
-    const { hypervisor } = await select(temp.path);
+    const { hypervisor, canaries } = await select(temp.path);
     expect(hypervisor.features.hardwareVirtualization).toBe(true);
+    expect(canaries).toMatchObject([
+      { accelerator: "hvf", tried: true, booted: true },
+      { accelerator: "tcg", tried: false, reason: "qemu/hvf is better" },
+    ]);
     expect(starts()).toHaveLength(1);
+  });
+
+  it("tries what it is told to and nothing else", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    const { hypervisor, canaries } = await select(temp.path, { wanted: "qemu/tcg" });
+    expect(hypervisor.accelerator).toBe("tcg");
+    expect(canaries).toMatchObject([
+      { accelerator: "hvf", tried: false, reason: "another one is asked for" },
+      { accelerator: "tcg", tried: true, booted: true },
+    ]);
+    expect(starts()).toHaveLength(1);
+    const { hypervisor: any } = await select(temp.path, { wanted: "qemu" });
+    expect(any.accelerator).toBe("hvf");
+  });
+
+  it("refuses a name that no hypervisor of the platform has, with the nearest", async () => {
+    using temp = makeTempDir();
+    const { starts } = plantFakeQemu(temp.path);
+    for (const [wanted, hint] of [
+      ["qemu/tgc", 'did you mean "qemu/tcg"?'],
+      ["xen", "known here: auto, qemu, qemu/hvf, qemu/tcg"],
+    ] as const) {
+      const refused = { code: "CONFIG_INVALID", hint: expect.stringContaining(hint) as unknown };
+      await expect(select(temp.path, { wanted })).rejects.toMatchObject(refused);
+    }
+    expect(starts()).toEqual([]);
   });
 
   it("asks a host once, and again when it is told to or the host is another", async () => {
@@ -73,7 +104,7 @@ describe("choosing how to run machines", () => {
       });
       writeFileSync(path, JSON.stringify(Object.fromEntries(entries)));
       const { canaries } = await select(temp.path);
-      expect(canaries).toMatchObject([{ booted: true }]);
+      expect(canaries).toMatchObject([{ booted: true }, { tried: false }]);
     }
     expect(starts()).toHaveLength(3);
   });
