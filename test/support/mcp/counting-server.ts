@@ -5,14 +5,19 @@ import { z } from "zod";
 /** How often each key was counted, over all replicas that share it. */
 export type Ledger = Map<string, number>;
 
-export function createCountingServer(ledger: Ledger, name = "counting"): McpServer {
+/** @param description what the tool that counts says of itself */
+export function createCountingServer(
+  ledger: Ledger,
+  name = "counting",
+  description = "counts",
+): McpServer {
   const server = new McpServer({ name, version: "1.0.0" }, { capabilities: { logging: {} } });
   const input = z.object({ key: z.string() });
   const count = ({ key }: { key: string }) => {
     ledger.set(key, (ledger.get(key) ?? 0) + 1);
     return { content: [{ type: "text" as const, text: `${name} counted ${key}` }] };
   };
-  server.registerTool("count", { description: "counts", inputSchema: input }, count);
+  server.registerTool("count", { description, inputSchema: input }, count);
   server.registerTool(
     "look",
     { description: "looks", inputSchema: input, annotations: { readOnlyHint: true } },
