@@ -35,14 +35,17 @@ export const earlyMs = 2;
 /** how often a clock that stood still is looked at again, in `ms` */
 const lookAgainMs = 50;
 
+/** the longest that a timer of Node can be set to, in `ms`; one that is set to more fires at once */
+export const longestTimerMs = 2_147_483_647;
+
 /** Calls back when `ms` have passed on the clock. Returns what calls it off. */
 export function callAfter(ms: number, onDue: () => void, clock: Clock = hostClock): () => void {
   const dueAt = clock.now() + ms;
   const look = (): void => {
     const leftMs = dueAt - clock.now();
     if (leftMs < earlyMs) onDue();
-    else timer = setTimeout(look, Math.max(leftMs, lookAgainMs));
+    else timer = setTimeout(look, Math.min(Math.max(leftMs, lookAgainMs), longestTimerMs));
   };
-  let timer = setTimeout(look, ms);
+  let timer = setTimeout(look, Math.min(ms, longestTimerMs));
   return () => clearTimeout(timer);
 }

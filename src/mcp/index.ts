@@ -1,7 +1,7 @@
 /** LuminaGuard's MCP client as a library: names only. Start with `new ManagedClient` and `http`. */
 
 export { ManagedClient } from "./client/managed-client.ts";
-export type { ManagedClientOptions, ToolErrors, Twice } from "./client/managed-client.ts";
+export type { ManagedClientOptions, ToolErrors, Twice } from "./client/client-options.ts";
 export type { DialedServer, McpServer } from "./client/plan.ts";
 
 // servers over HTTP

@@ -9,7 +9,7 @@ import { http } from "../../mcp/client/http/http-server.ts";
 import type { HttpServer } from "../../mcp/client/http/http-server.ts";
 import { createLeanFetch } from "../../mcp/client/http/lean-fetch.ts";
 import { ManagedClient } from "../../mcp/client/managed-client.ts";
-import type { ManagedClientOptions } from "../../mcp/client/managed-client.ts";
+import type { ManagedClientOptions } from "../../mcp/client/client-options.ts";
 import type { McpServer } from "../../mcp/client/plan.ts";
 import { MetricsRegistry } from "../../metrics/metrics-registry.ts";
 import { startService } from "../../process/start-service.ts";

@@ -2,6 +2,7 @@
  * The life of one call: an endpoint is chosen, the call made, and what came of it judged; it is sent
  * again where that is safe and useful. Every way through ends in a result or in one typed error.
  */
+import { longestTimerMs } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { LuminaGuardError } from "../../errors.ts";
 import type { Call, CallEnd, CallObserver, CallWatch, RequestMeta } from "./call.ts";
@@ -11,14 +12,7 @@ import type { Pass } from "./endpoints/breaker.ts";
 import type { Endpoint } from "./endpoints/endpoint.ts";
 import type { EndpointSet } from "./endpoints/endpoint-set.ts";
 import { explainError } from "./explain.ts";
-import {
-  backOffMs,
-  judgeFailure,
-  longestTimerMs,
-  RetryBudget,
-  toFinalError,
-  waitFor,
-} from "./retry.ts";
+import { backOffMs, judgeFailure, RetryBudget, toFinalError, waitFor } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
 
 export interface CallsOptions {

@@ -36,13 +36,16 @@ const historyMax = 100;
 
 export class StateWatch {
   readonly #endpoints: readonly Endpoint[];
+  readonly #onError: (error: Error) => void;
   readonly #listeners = new Set<(change: StateChange) => void>();
   readonly #history: StateChange[] = [];
   #state: ConnectionState = "idle";
   #isClosed = false;
 
-  constructor(endpoints: readonly Endpoint[]) {
+  /** @param onError told of a listener that throws */
+  constructor(endpoints: readonly Endpoint[], onError: (error: Error) => void) {
     this.#endpoints = endpoints;
+    this.#onError = onError;
   }
 
   get state(): ConnectionState {
@@ -57,7 +60,16 @@ export class StateWatch {
     this.#state = to;
     this.#history.push(change);
     if (this.#history.length > historyMax) this.#history.shift();
-    for (const listener of [...this.#listeners]) listener(change);
+    for (const listener of [...this.#listeners]) this.#tell(listener, change);
+  }
+
+  /** The change came with a call: a listener that throws must not take the place of its result. */
+  #tell(listener: (change: StateChange) => void, change: StateChange): void {
+    try {
+      listener(change);
+    } catch (error) {
+      this.#onError(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   close(): void {

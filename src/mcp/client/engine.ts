@@ -22,6 +22,8 @@ import { ToolNotes } from "./tool-notes.ts";
 export interface EngineOptions {
   /** a client of the SDK's with the program's handlers set */
   readonly createClient: () => Client;
+  /** told of what goes wrong beside calls */
+  readonly onError: (error: Error) => void;
   /** what is known of the server's era before it is asked */
   readonly prior: PriorDiscovery | undefined;
   readonly wishes: StandingWishes;
@@ -56,7 +58,7 @@ export class Engine {
     const all = plan.dialers.map((each) => this.#createEndpoint(each, plan, options));
     this.#endMetrics = this.#metrics?.watchEndpoints(all);
     this.plan = plan;
-    this.state = new StateWatch(all);
+    this.state = new StateWatch(all, options.onError);
     this.notes = new ToolNotes(plan.retry.trustAnnotations);
     const start = Math.floor(random() * all.length);
     this.#endpoints = new EndpointSet(all, createBalancer(plan.balancing, start));

@@ -2,12 +2,13 @@
  * A client of one MCP server that survives: connections that break, sessions that are forgotten,
  * endpoints that go away. Its face is the SDK's client's, so that a program changes one import.
  */
-import { Client, InMemoryResponseCacheStore } from "@modelcontextprotocol/client";
+import { InMemoryResponseCacheStore } from "@modelcontextprotocol/client";
 import type {
   CacheableRequestOptions,
   CallToolRequestOptions,
   CallToolResult,
-  ClientOptions,
+  Client,
+  ClientCapabilities,
   ConnectOptions,
   GetPromptResult,
   Implementation,
@@ -17,15 +18,16 @@ import type {
   ServerCapabilities,
 } from "@modelcontextprotocol/client";
 import { hostClock } from "../../base/clock.ts";
-import type { Clock } from "../../base/clock.ts";
 import { LuminaGuardError } from "../../errors.ts";
-import type { MetricsRegistry } from "../../metrics/metrics-registry.ts";
 import { withMeta } from "./call.ts";
-import type { Call, CallObserver } from "./call.ts";
+import type { Call } from "./call.ts";
+import { createSdkClient } from "./client-options.ts";
+import type { ManagedClientOptions, ToolErrors, Twice } from "./client-options.ts";
 import type { ConnectionSnapshot, StateChange } from "./connection-state.ts";
 import { askWhetherThere } from "./ask-whether-there.ts";
 import { createMcpError } from "./delivery.ts";
 import { Engine } from "./engine.ts";
+import { explainError } from "./explain.ts";
 import { HumanClock } from "./human-clock.ts";
 import { planConnection } from "./plan.ts";
 import type { McpServer } from "./plan.ts";
@@ -33,35 +35,13 @@ import { StandingWishes } from "./standing-wishes.ts";
 import type { LogLevel } from "./standing-wishes.ts";
 import type { Subscription } from "./subscription.ts";
 import { openSubscription } from "./subscription.ts";
-import { TaskClient } from "./tasks/task-client.ts";
-
-export interface ManagedClientOptions extends ClientOptions {
-  /** @default nobody */
-  readonly observer?: CallObserver;
-  /** where calls, retries, breakers and reconnects are counted @default nowhere */
-  readonly metrics?: MetricsRegistry;
-  /** whether spans and durations go to the OpenTelemetry SDK that the program registered, if it did
-   * @default true */
-  readonly openTelemetry?: boolean;
-  /** @default the host's */
-  readonly clock?: Clock;
-  /** @default Math.random */
-  readonly random?: () => number;
-  /** whether a call that the server makes a task of is followed to its end @default true */
-  readonly tasks?: boolean;
-}
-
-/** The caller's word for it that carrying a call out twice does no harm. */
-export interface Twice {
-  readonly idempotent?: boolean;
-}
-
-/** a tool that says it failed: given back like any result, or raised as MCP_TOOL_ERROR */
-export interface ToolErrors {
-  readonly toolErrors?: "return" | "throw";
-}
 
 export class ManagedClient {
+  /**
+   * Told of what goes wrong beside calls: a message that is none, a listener that throws. What a call
+   * ends with goes to its caller alone.
+   */
+  onerror: ((error: Error) => void) | undefined;
   readonly #info: Implementation;
   readonly #options: ManagedClientOptions;
   readonly #human = new HumanClock();
@@ -92,6 +72,7 @@ export class ManagedClient {
       human: this.#human,
       wishes: this.#wishes,
       createClient: () => this.#createClient(plan.eraMs),
+      onError: this.#tell,
       prior,
     });
     try {
@@ -285,6 +266,25 @@ export class ManagedClient {
     this.#wishes.setNotificationHandler(args, this.#clients());
   };
 
+  /** What this client can do for servers, besides what its options say; before it is connected. Raises USAGE. */
+  registerCapabilities(capabilities: ClientCapabilities): void {
+    if (this.#engine !== undefined) {
+      throw new LuminaGuardError("USAGE", "what a client can do is said before it is connected");
+    }
+    this.#wishes.registerCapabilities(capabilities);
+  }
+
+  /** Tells every session that the roots are others now. Servers of 2026-07-28 ask when they need them. */
+  async sendRootsListChanged(): Promise<void> {
+    this.#need();
+    const sessions = this.#clients().filter((each) => each.getProtocolEra() === "legacy");
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- servers before 2026-07-28 have it
+    const told = sessions.map((each) => each.sendRootsListChanged());
+    await Promise.all(told).catch((error: unknown) => {
+      throw explainError(error, "the server");
+    });
+  }
+
   getServerCapabilities(): ServerCapabilities | undefined {
     return this.#current()?.getServerCapabilities();
   }
@@ -344,24 +344,21 @@ export class ManagedClient {
     return this.#engine?.clients() ?? [];
   }
 
-  /** @param eraMs longest wait for a server to tell its era */
   #createClient(eraMs: number | undefined): Client {
-    const { observer: _o, metrics: _m, openTelemetry: _t, ...rest } = this.#options;
-    const { clock: _c, random: _r, tasks = true, ...given } = rest;
-    const options: ClientOptions = {
-      versionNegotiation: {
-        mode: "auto",
-        ...(eraMs === undefined ? {} : { probe: { timeoutMs: eraMs } }),
-      },
-      responseCacheStore: this.#cache,
-      ...given,
-    };
-    const client = tasks
-      ? new TaskClient(this.#info, options, this.#human)
-      : new Client(this.#info, options);
+    const parts = { human: this.#human, cache: this.#cache, eraMs };
+    const client = createSdkClient(this.#info, this.#options, parts);
+    client.onerror = this.#tell;
     this.#wishes.prepare(client);
     return client;
   }
+
+  readonly #tell = (error: Error): void => {
+    try {
+      this.onerror?.(error);
+    } catch {
+      // who fails while told of an error would only be told of that: calls and connections go on
+    }
+  };
 }
 
 function toToolError(name: string, result: CallToolResult): LuminaGuardError {

@@ -2,6 +2,7 @@
  * When a failed call is sent again. A call that may have been carried out is sent again only where
  * doing it twice is doing it once.
  */
+import { longestTimerMs } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { LuminaGuardError } from "../../errors.ts";
 import { createMcpError, factsOf } from "./delivery.ts";
@@ -88,9 +89,6 @@ export class RetryBudget {
     return true;
   }
 }
-
-/** the longest that a timer of Node can be set to, in ms */
-export const longestTimerMs = 2_147_483_647;
 
 /** Waits on the clock; rejects with the signal's reason. */
 export function waitFor(ms: number, clock: Clock, signal: AbortSignal | undefined): Promise<void> {

@@ -1,8 +1,8 @@
 /**
  * What a program wants of every connection to its server, however often it is made anew: handlers,
- * subscriptions, the level of logging.
+ * subscriptions, the level of logging, what it can do for the server.
  */
-import type { Client } from "@modelcontextprotocol/client";
+import type { Client, ClientCapabilities } from "@modelcontextprotocol/client";
 import type { HumanClock } from "./human-clock.ts";
 
 /** what the SDK calls deprecated is what servers before 2026-07-28 have */
@@ -16,6 +16,7 @@ export class StandingWishes {
   readonly #handlers = new Map<string, (client: Client) => void>();
   readonly #subscribed = new Set<string>();
   #mayAsk = false;
+  readonly #capabilities: ClientCapabilities[] = [];
   logLevel: LogLevel | undefined;
 
   constructor(human: HumanClock) {
@@ -33,6 +34,10 @@ export class StandingWishes {
 
   unsubscribe(uri: string): void {
     this.#subscribed.delete(uri);
+  }
+
+  registerCapabilities(capabilities: ClientCapabilities): void {
+    this.#capabilities.push(capabilities);
   }
 
   /** @param args as the SDK's `setRequestHandler` takes them: method, perhaps schemas, handler */
@@ -54,6 +59,7 @@ export class StandingWishes {
 
   /** Before a client is connected. */
   prepare(client: Client): void {
+    for (const each of this.#capabilities) client.registerCapabilities(each);
     for (const set of this.#handlers.values()) set(client);
   }
 

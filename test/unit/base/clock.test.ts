@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { PausableClock, callAfter } from "../../../src/base/clock.ts";
+import { PausableClock, callAfter, longestTimerMs } from "../../../src/base/clock.ts";
 import { withDeadline } from "../../../src/base/deadline.ts";
 
 beforeEach(() => {
@@ -66,4 +66,13 @@ it("a deadline on a clock that stands still does not pass", async () => {
   clock.setPaused(false);
   await vi.advanceTimersByTimeAsync(200);
   await expect(waited).rejects.toMatchObject({ code: "TIMEOUT" });
+});
+
+it("a call after a time longer than a timer of Node can be set to comes then, and not at once", () => {
+  const onDue = vi.fn();
+  callAfter(longestTimerMs + 1000, onDue);
+  vi.advanceTimersByTime(longestTimerMs);
+  expect(onDue).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1000);
+  expect(onDue).toHaveBeenCalledOnce();
 });

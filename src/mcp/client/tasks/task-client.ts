@@ -11,9 +11,10 @@ import type {
   StandardSchemaV1,
 } from "@modelcontextprotocol/client";
 import * as v from "valibot";
+import { longestTimerMs } from "../../../base/clock.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { createMcpError } from "../delivery.ts";
-import { longestTimerMs, waitFor } from "../retry.ts";
+import { waitFor } from "../retry.ts";
 import { followTask } from "./follow-task.ts";
 import type { TaskPeer } from "./follow-task.ts";
 import { acknowledged, tasksExtension, taskSchema } from "./task-state.ts";

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { McpServer } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";
+import type { CallObserver } from "../../../../src/mcp/client/call.ts";
 import { http } from "../../../../src/mcp/client/http/http-server.ts";
 import { ManagedClient } from "../../../../src/mcp/client/managed-client.ts";
 import { HttpReplica } from "../../../support/mcp/http-replica.ts";
@@ -73,32 +73,47 @@ it("handlers serve every session, those set before and those set after", async (
   await client.close();
 });
 
+/** Counts how often a subscription was asked for. */
+class ListenTries implements CallObserver {
+  begun = 0;
+  failed = 0;
+
+  readonly begin: CallObserver["begin"] = ({ method }) => {
+    if (method !== "subscriptions/listen") return undefined;
+    this.begun += 1;
+    return { onEnd: ({ error }) => void (this.failed += error === undefined ? 0 : 1) };
+  };
+}
+
 const listens = (replica: HttpReplica): number => replica.calls("subscriptions/listen").length;
 
 it("a subscription is opened again when the server ends its stream, and closes once", async () => {
   await using replica = await HttpReplica.start();
-  const client = new ManagedClient(info);
+  const tries = new ListenTries();
+  const client = new ManagedClient(info, { observer: tries });
   await client.connect(server(replica.url));
   const subscription = await client.listen({ toolsListChanged: true });
   expect(listens(replica)).toBe(1);
   replica.closeConnections();
   await expect.poll(() => listens(replica)).toBe(2);
   await subscription.close();
+  // settles when nobody listens any more: what is tried later would be a try of nobody
   await expect(subscription.closed).resolves.toBe("local");
-  await sleep(50);
-  expect(listens(replica)).toBe(2);
+  await client.ping();
+  expect([tries.begun, listens(replica)]).toEqual([2, 2]);
   await client.close();
 });
 
 it("a subscription outlives a server that is gone for a while", async () => {
   await using replica = await HttpReplica.start();
-  const client = new ManagedClient(info);
+  const tries = new ListenTries();
+  const client = new ManagedClient(info, { observer: tries });
   const quick = server(replica.url).withRetry({ attempts: 2, maxMs: 5 });
   await client.connect(quick.withCircuitBreaker({ mode: "consecutive", openMs: 5, openMsMax: 5 }));
   const subscription = await client.listen({ toolsListChanged: true });
   await replica.kill();
-  // longer than a call would be tried
-  await sleep(300);
+  // more often than one call would be tried
+  await expect.poll(() => tries.failed, { timeout: 5000 }).toBeGreaterThan(4);
   await replica.listen();
   await expect.poll(() => listens(replica), { timeout: 3000 }).toBeGreaterThan(1);
   await client.close();

@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, context, trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import { http } from "../../../../../src/mcp/client/http/http-server.ts";
 import { ManagedClient } from "../../../../../src/mcp/client/managed-client.ts";
-import type { ManagedClientOptions } from "../../../../../src/mcp/client/managed-client.ts";
+import type { ManagedClientOptions } from "../../../../../src/mcp/client/client-options.ts";
 import { HttpReplica } from "../../../../support/mcp/http-replica.ts";
 import { KeptTelemetry } from "../../../../support/mcp/open-telemetry.ts";
 
