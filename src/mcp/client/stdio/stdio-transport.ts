@@ -1,6 +1,6 @@
 /**
  * MCP with a child process over its stdin and stdout. The child gets the environment it is given and
- * nothing else, is ended with all it started, and may write what it likes to stderr.
+ * nothing else, is ended with its process group, and may write what it likes to stderr.
  *
  * The SDK knows a transport with `stderr` and `pid` as stdio: a `server/discover` that is not answered
  * in time then means an older server, and not a failure.
