@@ -13,6 +13,7 @@ const quietMs = 400;
 const words = {
   booting: "booting a machine",
   cloning: "cloning a machine",
+  restoring: "restoring a machine",
   "freezing template": "first use of this image: booting it once and freezing it",
 } as const;
 

@@ -11,14 +11,22 @@ const coldTryTimeoutMs = 60_000;
  * that is right all the same, but each clone would do the reopening again.
  */
 const reopenMs = 100;
+/**
+ * A restored machine's agent is still in the middle of what the host before said to it, and may take the
+ * first greeting for more of that: docs/wire.md.
+ */
+const restoredTryTimeoutMs = 1_000;
 
 export interface WireGreeter extends Greeter {
   /** the connection that `greet` made */
   readonly wire: () => WireClient;
 }
 
-/** @param clock what every wait for the guest is counted on */
-export function createGreeter(clock?: Clock): WireGreeter {
+/**
+ * @param clock what every wait for the guest is counted on
+ * @param isRestored the machine had another host before
+ */
+export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
   let greeted: WireClient | undefined;
   const wire = (): WireClient => {
     if (greeted === undefined) throw new Error("a spawned machine was greeted");
@@ -44,7 +52,13 @@ export function createGreeter(clock?: Clock): WireGreeter {
       await setTimeout(reopenMs);
     },
     greet: async (socketPath, vmId, signal) => {
-      const client = WireClient.open(socketPath, clock);
+      const client = isRestored
+        ? await WireClient.connect(socketPath, {
+            signal,
+            tryTimeoutMs: restoredTryTimeoutMs,
+            clock,
+          })
+        : WireClient.open(socketPath, clock);
       const onAbort = (): void => client.close();
       signal.addEventListener("abort", onAbort, { once: true });
       try {

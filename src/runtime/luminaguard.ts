@@ -9,7 +9,7 @@ import { readVersion } from "../config/version.ts";
 import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
 import type { ImageStore } from "../image/image-store.ts";
-import type { SpawnPhase } from "../vm/hypervisor.ts";
+import type { SavedMachine, SpawnPhase } from "../vm/hypervisor.ts";
 import { PolicyDesk } from "./policy-desk.ts";
 import { reapMachines } from "../vm/machine-folder.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
@@ -49,6 +49,14 @@ export interface SpawnOptions {
   readonly onPhase?: ((phase: SpawnPhase | BuildProgress) => void) | undefined;
   /** called when a person stopped the machine, while it boots or later, and when it goes on */
   readonly onFrozen?: ((isFrozen: boolean, machine: string) => void) | undefined;
+  /**
+   * An empty private folder for the machine's memory, so that it can be saved. The caller's to remove.
+   * @default none: the machine cannot be saved
+   */
+  readonly memoryFolder?: string | undefined;
+  /** the machine goes on where this one was saved; image, memory and processors have to be its own
+   * @default a new machine */
+  readonly saved?: SavedMachine | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -102,7 +110,7 @@ export class LuminaGuard implements AsyncDisposable {
 
   /**
    * A fresh machine. The base image is built when it is missing. Raises IMAGE_NOT_FOUND,
-   * HYPERVISOR_UNAVAILABLE, VM_BOOT_FAILED, FROZEN, HOST_LIMIT, or the signal's reason.
+   * HYPERVISOR_UNAVAILABLE, VM_BOOT_FAILED, FROZEN, HOST_LIMIT, SNAPSHOT_MISMATCH, or the signal's reason.
    */
   async spawn(options: SpawnOptions = {}): Promise<Machine> {
     try {
@@ -113,7 +121,7 @@ export class LuminaGuard implements AsyncDisposable {
   }
 
   async #spawn(options: SpawnOptions): Promise<Machine> {
-    const { signal, onPhase, env = {}, bootTimeoutMs } = options;
+    const { signal, onPhase, env = {}, bootTimeoutMs, memoryFolder, saved } = options;
     const imageName = options.image ?? this.config.image;
     this.#records?.prepare();
     const { image, hypervisor, canaries } = await this.#ground.prepare(imageName, options);
@@ -124,12 +132,13 @@ export class LuminaGuard implements AsyncDisposable {
       bootTimeoutMs,
     });
     const clock = new PausableClock();
-    const greeter = createGreeter(clock);
+    const greeter = createGreeter(clock, saved !== undefined);
     const onFrozen = (isFrozen: boolean, id: string): void => {
       clock.setPaused(isFrozen);
       options.onFrozen?.(isFrozen, id);
     };
-    const vm = new ManagedVm(hypervisor, { spec, greeter, onPhase, onFrozen, clock });
+    const wish = { spec, greeter, onPhase, onFrozen, clock, memoryFolder };
+    const vm = new ManagedVm(hypervisor, wish, saved);
     const instance = await vm.boot(signal);
     const { name: backend, accelerator } = hypervisor;
     const desk = this.machines;

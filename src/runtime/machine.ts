@@ -5,7 +5,7 @@ import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { CanaryResult } from "../vm/canary.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
-import type { VmExit, VmInstance } from "../vm/hypervisor.ts";
+import type { Save, VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
 import { ExecHandle } from "./exec-handle.ts";
 import type { ExecOptions } from "./exec-handle.ts";
@@ -166,6 +166,29 @@ export class Machine implements AsyncDisposable {
   async resume(): Promise<void> {
     await this.#desk.resume([this.id]);
     this.#clock.setPaused(false);
+  }
+
+  /** the machine has memory of its own and a hypervisor that can write it down */
+  get canBeSaved(): boolean {
+    return this.#instance.save !== undefined;
+  }
+
+  /**
+   * Writes the machine as it is now into an empty private folder; it stands still meanwhile. Raises
+   * VM_STATE when it cannot be saved or is frozen, HOST_LIMIT when there is no room.
+   */
+  async save(folder: string, { signal }: SignalOption = {}): Promise<Save> {
+    if (this.#instance.save === undefined) {
+      throw new LuminaGuardError("VM_STATE", `machine ${this.id} cannot be saved`, {
+        hint: "luminaguard vm start  starts machines that can, where the hypervisor can: luminaguard doctor",
+      });
+    }
+    if (this.isFrozen) {
+      throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be saved`, {
+        hint: `luminaguard resume ${this.id}  lets it go on`,
+      });
+    }
+    return this.#instance.save(folder, signal);
   }
 
   /** Ends the machine; nothing of it is left on the host. */

@@ -27,8 +27,8 @@ export interface Greeter {
   readonly measureClock: (signal?: AbortSignal) => Promise<number>;
 }
 
-export type SpawnKind = "cold" | "clone";
-export type SpawnPhase = "booting" | "freezing template" | "cloning";
+export type SpawnKind = "cold" | "clone" | "restored";
+export type SpawnPhase = "booting" | "freezing template" | "cloning" | "restoring";
 
 export interface SpawnConfig {
   readonly spec: VmSpec;
@@ -40,6 +40,38 @@ export interface SpawnConfig {
   /** what the waits of a boot are counted on: to stand still while the machine is frozen
    * @default the host's */
   readonly clock?: Clock | undefined;
+  /**
+   * An empty folder for the machine's memory, which becomes a file of its own there, so that the
+   * machine can be saved. Private to this user; the caller removes it after the machine's end.
+   * @default none: the memory goes with the machine, which then cannot be saved
+   */
+  readonly memoryFolder?: string | undefined;
+}
+
+/** What a saved machine and whoever loads it must have alike: any difference is refused. */
+export interface SaveKey {
+  /** name and accelerator, such as "qemu/tcg" */
+  readonly backend: string;
+  /** of the hypervisor program */
+  readonly version: string;
+  /** the processor as the machine sees it */
+  readonly cpu: string;
+  /** sha256 of the manifest of the image it was booted from */
+  readonly imageDigest: string;
+  /** sha256 of everything else the hypervisor was told */
+  readonly arguments: string;
+}
+
+/** A machine as it was at one moment, in files that only its backend understands. */
+export interface SavedMachine {
+  readonly folder: string;
+  readonly key: SaveKey;
+}
+
+export interface Save {
+  readonly key: SaveKey;
+  /** how long the machine stood still, in `ms` */
+  readonly stopMs: number;
 }
 
 export type OnFrozen = (isFrozen: boolean, vmId: string) => void;
@@ -58,6 +90,16 @@ export interface Hypervisor {
    * nothing left behind.
    */
   readonly spawn: (config: SpawnConfig, signal?: AbortSignal) => Promise<VmInstance>;
+  /**
+   * Facet: a new machine that goes on where the saved one was, greeted: it has its own time, entropy and
+   * name. What is saved stays as it is and can be restored any number of times. Raises
+   * SNAPSHOT_MISMATCH, and what `spawn` raises.
+   */
+  readonly restore?: (
+    saved: SavedMachine,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ) => Promise<VmInstance>;
 }
 
 export interface VmExit {
@@ -82,4 +124,9 @@ export interface VmInstance {
   readonly stop: () => Promise<void>;
   /** Takes the machine away and resolves when it is gone. */
   readonly kill: () => Promise<void>;
+  /**
+   * Facet of a machine with a memory folder: stops it, writes its memory and devices into an empty private
+   * folder, and lets it go on, whatever fails. One at a time. Raises HOST_LIMIT when there is no room.
+   */
+  readonly save?: ((folder: string, signal?: AbortSignal) => Promise<Save>) | undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { withDeadline } from "../base/deadline.ts";
 import { LuminaGuardError } from "../errors.ts";
-import type { Hypervisor, SpawnConfig, VmInstance } from "./hypervisor.ts";
+import type { Hypervisor, SavedMachine, SpawnConfig, VmInstance } from "./hypervisor.ts";
 import { transition } from "./lifecycle.ts";
 import type { VmInput, VmState } from "./lifecycle.ts";
 
@@ -14,15 +14,18 @@ export const defaultGraceMs = 2_000;
 export class ManagedVm implements AsyncDisposable {
   readonly #hypervisor: Hypervisor;
   readonly #config: SpawnConfig;
+  readonly #saved: SavedMachine | undefined;
   readonly #stopRequested = new AbortController();
   #state: VmState = "created";
   #booting: Promise<VmInstance> | undefined;
   #stopping: Promise<void> | undefined;
   #instance: VmInstance | undefined;
 
-  constructor(hypervisor: Hypervisor, config: SpawnConfig) {
+  /** @param saved what the machine goes on from; without it a new one is spawned */
+  constructor(hypervisor: Hypervisor, config: SpawnConfig, saved?: SavedMachine) {
     this.#hypervisor = hypervisor;
     this.#config = config;
+    this.#saved = saved;
   }
 
   get state(): VmState {
@@ -51,7 +54,7 @@ export class ManagedVm implements AsyncDisposable {
     const stopped = this.#stopRequested.signal;
     try {
       const either = signal === undefined ? stopped : AbortSignal.any([signal, stopped]);
-      const instance = await this.#hypervisor.spawn(this.#config, either);
+      const instance = await this.#make(either);
       this.#instance = instance;
       this.#take("booted");
       void instance.exited.then(() => this.#take("gone"));
@@ -60,6 +63,17 @@ export class ManagedVm implements AsyncDisposable {
       this.#take("gone");
       throw error;
     }
+  }
+
+  #make(signal: AbortSignal): Promise<VmInstance> {
+    if (this.#saved === undefined) return this.#hypervisor.spawn(this.#config, signal);
+    if (this.#hypervisor.restore !== undefined) {
+      return this.#hypervisor.restore(this.#saved, this.#config, signal);
+    }
+    const { name, accelerator } = this.#hypervisor;
+    throw new LuminaGuardError("SPEC_REFUSED", `${name}/${accelerator} cannot restore a machine`, {
+      hint: "start a new machine: luminaguard vm start",
+    });
   }
 
   async #end(graceMs: number): Promise<void> {

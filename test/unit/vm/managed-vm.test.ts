@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
-import type { Greeter } from "../../../src/vm/hypervisor.ts";
+import type { Greeter, Hypervisor } from "../../../src/vm/hypervisor.ts";
 import type { VmState } from "../../../src/vm/lifecycle.ts";
 import { ManagedVm } from "../../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
@@ -232,6 +232,25 @@ describe("a managed machine", () => {
       await scoped.boot();
     }
     expect(hypervisor.calls).toEqual({ spawn: 1, stop: 0, kill: 1 });
+  });
+
+  it("goes on from what was saved, or is refused where nothing can be restored", async () => {
+    const key = { backend: "", version: "", cpu: "", imageDigest: "", arguments: "" };
+    const saved = { folder: "/saved", key };
+    const { hypervisor } = create();
+    const vm = new ManagedVm(hypervisor, config, saved);
+    await expect(vm.boot()).rejects.toMatchObject({ code: "SPEC_REFUSED" });
+    expect(vm.state).toBe("failed");
+    const given: unknown[] = [];
+    const restore: Hypervisor["restore"] = (what, _config, signal) => {
+      given.push(what);
+      return hypervisor.spawn(config, signal);
+    };
+    const other = new ManagedVm({ ...hypervisor, restore }, config, saved);
+    hypervisor.succeed();
+    await other.boot();
+    expect(given).toEqual([saved]);
+    await other.stop(0);
   });
 
   it("that ends by itself has failed", async () => {

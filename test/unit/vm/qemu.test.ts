@@ -1,10 +1,10 @@
 /** QEMU as a hypervisor, with a program in QEMU's place: processes, sockets and files are real. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGreeter } from "../../../src/runtime/greeter.ts";
 import { QemuHypervisor } from "../../../src/vm/backends/qemu/qemu.ts";
-import type { SpawnConfig, VmInstance } from "../../../src/vm/hypervisor.ts";
+import type { SaveKey, SavedMachine, SpawnConfig, VmInstance } from "../../../src/vm/hypervisor.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
 import { TemplateStore } from "../../../src/vm/template-store.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -19,7 +19,9 @@ interface Bench extends Disposable {
   /** the command line of each start */
   readonly starts: () => readonly string[];
   readonly phases: string[];
-  readonly spawn: (signal?: AbortSignal) => Promise<VmInstance>;
+  readonly spawn: (signal?: AbortSignal, wish?: Partial<SpawnConfig>) => Promise<VmInstance>;
+  readonly restore: (saved: SavedMachine, wish?: Partial<SpawnConfig>) => Promise<VmInstance>;
+  readonly folder: (name: string) => string;
   /** what is in the folders of machines and templates */
   readonly left: () => readonly string[];
   readonly templatesDir: string;
@@ -49,7 +51,13 @@ function createBench(options: FakeQemuOptions & { templates?: boolean } = {}): B
     hypervisor,
     starts,
     phases,
-    spawn: (signal) => hypervisor.spawn(config(), signal),
+    spawn: (signal, wish) => hypervisor.spawn({ ...config(), ...wish }, signal),
+    restore: (saved, wish) => hypervisor.restore(saved, { ...config(), ...wish }),
+    folder: (name) => {
+      const path = join(temp.path, name);
+      mkdirSync(path, { mode: 0o700 });
+      return path;
+    },
     left: () => [...list(runtimeDir), ...list(templatesDir)],
     templatesDir,
     [Symbol.dispose]: () => temp[Symbol.dispose](),
@@ -182,5 +190,80 @@ describe("probing QEMU", () => {
       reason: "QEMU 6.0.0 is too old; 7.2.0 is needed",
       fix: "install it: sudo apt-get install qemu-system-x86",
     });
+  });
+});
+
+describe("a QEMU machine with memory of its own", () => {
+  it("is saved while it runs, and goes on in another machine", async () => {
+    using bench = createBench({ templates: true });
+    const memoryFolder = bench.folder("memory");
+    const vm = await bench.spawn(undefined, { memoryFolder });
+    expect(bench.starts().at(-1)).toContain(`mem-path=${memoryFolder}/ram,share=on`);
+    writeFileSync(join(memoryFolder, "ram"), "what it remembers");
+    const folder = bench.folder("saved");
+    const save = await vm.save?.(folder);
+    expect(save?.key).toMatchObject({ backend: "qemu/tcg", version: "10.0.0" });
+    expect(save?.stopMs).toBeGreaterThan(0);
+    expect(readdirSync(folder).sort()).toEqual(["ram", "state"]);
+    const other = bench.folder("other");
+    const key = save?.key as SaveKey;
+    const restored = await bench.restore({ folder, key }, { memoryFolder: other });
+    expect(restored.kind).toBe("restored");
+    expect(readFileSync(join(other, "ram"), "utf8")).toBe("what it remembers");
+    expect(bench.starts().at(-1)).toMatch(/other\/ram,share=on.* -incoming defer/);
+    expect(restored.save).toBeTypeOf("function");
+    await Promise.all([vm.kill(), restored.kill()]);
+  });
+
+  it("boots on it where there are no templates", async () => {
+    using bench = createBench();
+    const memoryFolder = bench.folder("memory");
+    const vm = await bench.spawn(undefined, { memoryFolder });
+    expect(vm.kind).toBe("cold");
+    expect(bench.starts().at(-1)).toContain("share=on");
+    await vm.kill();
+  });
+
+  it("goes on when it could not be saved", async () => {
+    using bench = createBench({ fault: "no-freeze" });
+    const vm = await bench.spawn(undefined, { memoryFolder: bench.folder("memory") });
+    const folder = bench.folder("saved");
+    await expect(vm.save?.(folder)).rejects.toMatchObject({ code: "VM_BOOT_FAILED" });
+    expect(readdirSync(folder)).toEqual([]);
+    await vm.stop();
+    expect(await vm.exited).toMatchObject({ requested: true });
+  });
+
+  it("cannot be saved without it", async () => {
+    using bench = createBench({ templates: true });
+    const vm = await bench.spawn();
+    expect(vm.save).toBeUndefined();
+    await vm.kill();
+  });
+
+  it("is restored only where everything is as it was", async () => {
+    using bench = createBench();
+    const vm = await bench.spawn(undefined, { memoryFolder: bench.folder("memory") });
+    const folder = bench.folder("saved");
+    const key = (await vm.save?.(folder))?.key as SaveKey;
+    const memoryFolder = bench.folder("other");
+    for (const part of Object.keys(key)) {
+      const saved = { folder, key: { ...key, [part]: "another" } };
+      await expect(bench.restore(saved, { memoryFolder })).rejects.toMatchObject({
+        code: "SNAPSHOT_MISMATCH",
+        details: { part },
+      });
+    }
+    expect(readdirSync(memoryFolder)).toEqual([]);
+    await vm.kill();
+  });
+
+  it("is never restored on what was saved itself", async () => {
+    using bench = createBench();
+    const vm = await bench.spawn(undefined, { memoryFolder: bench.folder("memory") });
+    const folder = bench.folder("saved");
+    const key = (await vm.save?.(folder))?.key as SaveKey;
+    await expect(bench.restore({ folder, key })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await vm.kill();
   });
 });

@@ -3,22 +3,26 @@
  * machine is then a copy-on-write clone of it; without, each machine boots.
  */
 import { createHash } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
-import { chmod, statfs, truncate, writeFile } from "node:fs/promises";
-import { withDeadline } from "../../../base/deadline.ts";
+import { chmod, readFile, statfs, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type {
   Hypervisor,
   HypervisorFeatures,
   Probe,
+  SaveKey,
+  SavedMachine,
   SpawnConfig,
   SpawnKind,
   VmInstance,
 } from "../../hypervisor.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
+import { copyMemory } from "../../memory-file.ts";
+import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
+import { orDeath } from "./boot-step.ts";
 import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
 import type { Accelerator, Architecture, RamFile } from "./qemu-args.ts";
 import { startQemu } from "./qemu-process.ts";
@@ -26,6 +30,7 @@ import type { QemuProcess } from "./qemu-process.ts";
 import { atLeast, findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
+import { describeProcessor, savedFiles, saveMachine } from "./save.ts";
 import type { Template, TemplateStore } from "../../template-store.ts";
 
 export interface QemuHypervisorOptions {
@@ -43,8 +48,6 @@ export interface QemuHypervisorOptions {
   readonly tscKhz?: number | undefined;
 }
 
-/** time between a hypervisor's last sign and its end, in `ms` */
-const dyingMs = 1_000;
 /** less room than this is none, in `bytes` */
 const roomBytesMin = 1024 * 1024;
 /** from here on a memory file can be mapped without opening it for writing */
@@ -86,28 +89,90 @@ export class QemuHypervisor implements Hypervisor {
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
     const startedAt = performance.now();
-    const refusals = this.check(config.spec);
-    if (refusals.length > 0) {
-      throw new LuminaGuardError(
-        "SPEC_REFUSED",
-        `qemu cannot run this machine: ${refusals.join("; ")}`,
-      );
-    }
+    this.#refuse(config.spec);
     const template = await this.#template(config, signal);
     const kind: SpawnKind = template === undefined ? "cold" : "clone";
     config.onPhase?.(template === undefined ? "booting" : "cloning");
-    const { folder, vmm, wirePath } = await this.#start(config, template, signal);
+    const launched = await this.#start(config, template, signal);
+    await this.#greet(launched, config, signal);
+    if (template !== undefined && launched.ram?.path === template.ramPath) {
+      await this.#auditAfter(launched, template.key);
+    }
+    return this.#instance(launched, config, { kind, startedAt });
+  }
+
+  async restore(
+    saved: SavedMachine,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ): Promise<VmInstance> {
+    const startedAt = performance.now();
+    this.#refuse(config.spec);
+    if (config.memoryFolder === undefined) {
+      // a machine could write into what it was given: what is saved is never given to one
+      throw new LuminaGuardError("CONFIG_INVALID", "a restored machine needs a memory folder");
+    }
+    requireSameKey(saved.key, await this.saveKey(config.spec));
+    config.onPhase?.("restoring");
+    const frozen: FrozenMachine = {
+      ramPath: join(saved.folder, savedFiles.memory),
+      state: await readFile(join(saved.folder, savedFiles.devices)),
+    };
+    const launched = await this.#start(config, frozen, signal);
+    await this.#greet(launched, config, signal);
+    return this.#instance(launched, config, { kind: "restored", startedAt });
+  }
+
+  /** What a machine of this spec that is saved here has in common with whoever loads it. */
+  async saveKey(spec: VmSpec): Promise<SaveKey> {
+    const { version } = await this.#findBinary();
+    const { accelerator, tscKhz } = this.#options;
+    const args = this.#neutralArgs(spec, undefined);
+    return {
+      backend: `${this.name}/${accelerator}`,
+      version,
+      cpu: await describeProcessor(accelerator, tscKhz),
+      imageDigest: spec.image.digest,
+      arguments: createHash("sha256").update(JSON.stringify(args)).digest("hex"),
+    };
+  }
+
+  #refuse(spec: VmSpec): void {
+    const refusals = this.check(spec);
+    if (refusals.length === 0) return;
+    throw new LuminaGuardError(
+      "SPEC_REFUSED",
+      `qemu cannot run this machine: ${refusals.join("; ")}`,
+    );
+  }
+
+  async #greet(
+    { vmm, folder, wirePath }: Launched,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ): Promise<void> {
     try {
-      await this.#orDeath(vmm, config, signal, (scope) =>
+      await orDeath(vmm, config, signal, (scope) =>
         config.greeter.greet(wirePath, folder.id, scope),
       );
     } catch (error) {
       await vmm.kill();
       throw error;
     }
-    if (template !== undefined && !(await this.#mapsReadOnly())) {
-      void vmm.exited.then(() => this.#options.templates?.audit(template.key));
-    }
+  }
+
+  /** A clone that could have written into its template's memory: that is looked at after its end. */
+  async #auditAfter({ vmm }: Launched, key: string): Promise<void> {
+    if (await this.#mapsReadOnly()) return;
+    void vmm.exited.then(() => this.#options.templates?.audit(key));
+  }
+
+  #instance(
+    { folder, vmm, wirePath, ram }: Launched,
+    { spec, clock }: SpawnConfig,
+    { kind, startedAt }: { readonly kind: SpawnKind; readonly startedAt: number },
+  ): VmInstance {
+    const ownMemory = ram?.use === "source" ? ram.path : undefined;
     return {
       id: folder.id,
       pid: vmm.pid,
@@ -117,6 +182,13 @@ export class QemuHypervisor implements Hypervisor {
       exited: vmm.exited,
       stop: vmm.quit,
       kill: vmm.kill,
+      save:
+        ownMemory === undefined
+          ? undefined
+          : async (to, signal) => {
+              const key = await this.saveKey(spec);
+              return { key, stopMs: await saveMachine(vmm, ownMemory, to, { signal, clock }) };
+            },
     };
   }
 
@@ -139,19 +211,14 @@ export class QemuHypervisor implements Hypervisor {
     signal?: AbortSignal,
   ): Promise<Template> {
     config.onPhase?.("freezing template");
-    const { spec } = config;
     const draft = await store.draft(key);
     try {
-      await writeFile(draft.ramPath, "", { mode: 0o600 });
-      await truncate(draft.ramPath, spec.memoryMib * 1024 ** 2);
-      // the folder above is private, so this opens it to the machine's own user and nobody else
-      if (this.#options.tools.asRoot) await chmod(draft.ramPath, 0o666);
+      await this.#makeMemory(draft.ramPath, config.spec);
+      await this.#openToMachine(draft.ramPath);
       const ram: RamFile = { path: draft.ramPath, use: "source" };
       const { vmm, wirePath } = await this.#launch(config, ram, false, signal);
       try {
-        await this.#orDeath(vmm, config, signal, (scope) =>
-          config.greeter.prepare(wirePath, scope),
-        );
+        await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(wirePath, scope));
         const state = await freeze(vmm.control, vmm.statePath, signal, config.clock);
         await vmm.kill();
         await draft.publish(state);
@@ -178,32 +245,64 @@ export class QemuHypervisor implements Hypervisor {
   /** Everything that could change a template, as one hash. */
   async templateKey(spec: VmSpec): Promise<string> {
     const binary = await this.#findBinary();
-    const neutral = {
-      ...spec,
-      image: { ...spec.image, kernelPath: "", initramfsPath: "", layerPath: undefined },
-    };
-    const { accelerator, architecture, tscKhz } = this.#options;
-    const own = { spec: neutral, accelerator, architecture, tscKhz };
-    const args = buildQemuArgs({ ...own, wirePath: "", incoming: false });
+    const args = this.#neutralArgs(spec, this.#options.tscKhz);
     const facts = ["template 1", spec.image.digest, binary.version, binary.fingerprint, args];
     return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   }
 
+  /** The command line without what differs from machine to machine. */
+  #neutralArgs(spec: VmSpec, tscKhz: number | undefined): readonly string[] {
+    const neutral = {
+      ...spec,
+      image: { ...spec.image, kernelPath: "", initramfsPath: "", layerPath: undefined },
+    };
+    const { accelerator, architecture } = this.#options;
+    const own = { spec: neutral, accelerator, architecture, tscKhz };
+    return buildQemuArgs({ ...own, wirePath: "", incoming: false });
+  }
+
   async #start(
     config: SpawnConfig,
-    template: Template | undefined,
+    frozen: FrozenMachine | undefined,
     signal?: AbortSignal,
   ): Promise<Launched> {
-    if (template === undefined) return this.#launch(config, undefined, false, signal);
-    const use = (await this.#mapsReadOnly()) ? "clone-readonly" : "clone";
-    const launching = this.#launch(
-      config,
-      { path: template.ramPath, use },
-      true,
-      signal,
-      template.state,
-    );
-    return launching;
+    const ram = await this.#memoryOf(config, frozen, signal);
+    return this.#launch(config, ram, frozen !== undefined, signal, frozen?.state);
+  }
+
+  /** Shared with whatever it was frozen from, or the machine's own where it is to be saved. */
+  async #memoryOf(
+    { spec, memoryFolder }: SpawnConfig,
+    frozen: FrozenMachine | undefined,
+    signal?: AbortSignal,
+  ): Promise<RamFile | undefined> {
+    if (memoryFolder !== undefined && this.#canSave) {
+      const path = join(memoryFolder, savedFiles.memory);
+      if (frozen === undefined) await this.#makeMemory(path, spec);
+      else await copyMemory(frozen.ramPath, path, signal);
+      await this.#openToMachine(path);
+      return { path, use: "source" };
+    }
+    if (frozen === undefined) return undefined;
+    return {
+      path: frozen.ramPath,
+      use: (await this.#mapsReadOnly()) ? "clone-readonly" : "clone",
+    };
+  }
+
+  async #makeMemory(path: string, spec: VmSpec): Promise<void> {
+    await writeFile(path, "", { mode: 0o600 });
+    await truncate(path, spec.memoryMib * 1024 ** 2);
+  }
+
+  /** The folder above is private, so this opens it to the machine's own user and nobody else. */
+  async #openToMachine(path: string): Promise<void> {
+    await chmod(path, this.#options.tools.asRoot ? 0o666 : 0o600);
+  }
+
+  /** WHPX registers a migration blocker: target/i386/whpx/whpx-all.c. */
+  get #canSave(): boolean {
+    return this.accelerator !== "whpx";
   }
 
   async #launch(
@@ -238,45 +337,7 @@ export class QemuHypervisor implements Hypervisor {
       },
       signal,
     );
-    return { folder, vmm, wirePath };
-  }
-
-  /** Runs one step of a boot: it ends with the machine's death, its time limit or the caller's signal. */
-  async #orDeath(
-    vmm: QemuProcess,
-    { spec, clock }: SpawnConfig,
-    signal: AbortSignal | undefined,
-    step: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
-    const over = new AbortController();
-    const scope = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-    const death = vmm.exited.then(({ reason }) => {
-      throw new LuminaGuardError(
-        "VM_BOOT_FAILED",
-        `the machine ended before it answered: ${reason}`,
-        {
-          details: { console: vmm.consoleTail() },
-        },
-      );
-    });
-    try {
-      // a dying hypervisor closes the wire first; why it died says more
-      const stepped = step(scope).catch(async (error: unknown) => {
-        if (isLuminaGuardError(error, "WIRE_BROKEN"))
-          await Promise.race([death, setTimeout(dyingMs)]);
-        throw error;
-      });
-      const work = Promise.race([stepped, death]);
-      await withDeadline(work, {
-        timeoutMs: spec.bootTimeoutMs,
-        what: "booting the machine",
-        signal,
-        clock,
-      });
-    } finally {
-      over.abort();
-      death.catch(() => undefined);
-    }
+    return { folder, vmm, wirePath, ram };
   }
 
   /** Whether a clone's QEMU opens the template's memory for reading only. */
@@ -307,4 +368,12 @@ interface Launched {
   readonly folder: MachineFolder;
   readonly vmm: QemuProcess;
   readonly wirePath: string;
+  /** the file behind its memory, if there is one */
+  readonly ram: RamFile | undefined;
+}
+
+/** Where a machine goes on from: a template, or one that was saved. */
+interface FrozenMachine {
+  readonly ramPath: string;
+  readonly state: Buffer;
 }

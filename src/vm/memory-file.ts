@@ -1,0 +1,38 @@
+/**
+ * Copies of a machine's memory file. It has holes where the machine never wrote, and file systems that
+ * can share blocks copy it for nearly nothing.
+ */
+import { constants } from "node:fs";
+import { copyFile, rm } from "node:fs/promises";
+import { toHostError } from "../base/host-error.ts";
+import { isLuminaGuardError, LuminaGuardError } from "../errors.ts";
+import { runProgram } from "../process/run-program.ts";
+
+/** Raises HOST_LIMIT when there is no room, with nothing left at `to`. */
+export async function copyMemory(from: string, to: string, signal?: AbortSignal): Promise<void> {
+  try {
+    if (process.platform === "linux") await copyWithHoles(from, to, signal);
+    else await copyFile(from, to, constants.COPYFILE_FICLONE);
+  } catch (error) {
+    await rm(to, { force: true });
+    signal?.throwIfAborted();
+    if (isLuminaGuardError(error, "PROCESS_FAILED")) throw noRoom(error);
+    throw toHostError(error, "a machine's memory cannot be copied");
+  }
+}
+
+/** Node's own copy fills the holes. GNU cp; busybox has no such options. */
+async function copyWithHoles(from: string, to: string, signal?: AbortSignal): Promise<void> {
+  await runProgram("cp", ["--reflink=auto", "--sparse=auto", "--", from, to], { signal });
+}
+
+function noRoom(cause: LuminaGuardError): LuminaGuardError {
+  return new LuminaGuardError(
+    "HOST_LIMIT",
+    `a machine's memory cannot be copied: ${cause.message}`,
+    {
+      hint: "is the disk full? make room with: luminaguard vm snapshot rm, luminaguard cache prune",
+      cause,
+    },
+  );
+}
