@@ -25,6 +25,9 @@ export interface Confined {
   readonly readWrite: readonly string[];
   /** device nodes it may open, such as the KVM device */
   readonly devices: readonly string[];
+  /** where the command starts
+   * @default "/" */
+  readonly workFolder?: string | undefined;
   readonly uid: number | undefined;
   /** groups that `uid` is a member of, for its devices */
   readonly groups: readonly number[];
@@ -85,7 +88,7 @@ function inNamespaces(confined: Confined, tools: Pick<ConfinementTools, "asRoot"
       return ["--perms", "0755", "--dir", path];
     }),
     ...visible,
-    ...["--chdir", "/", "--"],
+    ...["--chdir", confined.workFolder ?? "/", "--"],
     ...asOwnUser(confined),
   ];
 }
@@ -113,6 +116,7 @@ function asOwnUser({ uid, groups, command }: Confined): string[] {
 }
 
 /** Only for a person's own user: root is refused machines where there are no namespaces. */
-function withoutNamespaces({ command }: Confined): string[] {
-  return ["setpriv", "--no-new-privs", "--pdeathsig=KILL", ...command];
+function withoutNamespaces({ command, workFolder }: Confined): string[] {
+  const start = workFolder === undefined ? [] : ["env", "--chdir", workFolder];
+  return [...start, "setpriv", "--no-new-privs", "--pdeathsig=KILL", ...command];
 }

@@ -1,0 +1,229 @@
+/**
+ * One hypervisor process inside its walls: started, known by its real pid, in its control groups,
+ * recorded for the reaper, and gone with all its files. What it is told then is its backend's affair.
+ */
+import { stat } from "node:fs/promises";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { createDeferred } from "../base/deferred.ts";
+import { LuminaGuardError } from "../errors.ts";
+import { killProcess, startChild } from "../process/child.ts";
+import type { Child } from "../process/child.ts";
+import { identifyProcess, listChildren } from "../process/process-identity.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
+import { joinGroups, limitsOf, makeGroups, wasOutOfMemory } from "./cgroup.ts";
+import { confine } from "./confinement.ts";
+import type { ConfinementTools } from "./confinement.ts";
+import type { VmExit } from "./hypervisor.ts";
+import type { MachineFolder } from "./machine-folder.ts";
+import type { VmSpec } from "./spec.ts";
+
+export interface VmmStart {
+  readonly command: readonly [string, ...string[]];
+  readonly spec: VmSpec;
+  readonly folder: MachineFolder;
+  readonly tools: ConfinementTools;
+  readonly readOnly: readonly string[];
+  readonly readWrite: readonly string[];
+  readonly devices: readonly string[];
+  /** where the command starts
+   * @default "/" */
+  readonly workFolder?: string | undefined;
+  /** duplex channels the process gets from descriptor 3 on */
+  readonly channels: number;
+  /** descriptors of the two channels that are for whoever builds the walls */
+  readonly fds: { readonly info: number; readonly gate: number };
+  /** the command may start before it is in its control groups: no guest code runs yet */
+  readonly startsEarly: boolean;
+  /** what waits for the hypervisor are counted on */
+  readonly clock?: Clock | undefined;
+}
+
+export interface VmmProcess {
+  /** of the hypervisor itself */
+  readonly pid: number;
+  readonly channels: readonly Duplex[];
+  /** settles when the process is gone and the machine's folder removed */
+  readonly exited: Promise<VmExit>;
+  /** what the machine last wrote on its console, for error messages */
+  readonly consoleTail: () => string;
+  /** its end is asked for: when it comes, it is no surprise */
+  readonly expectEnd: () => void;
+  readonly kill: () => Promise<void>;
+  /**
+   * Runs a step of its start, which fails with VM_BOOT_FAILED and the process's last words when it
+   * dies meanwhile. On any failure nothing is left behind.
+   */
+  readonly orFail: <T>(step: (died: Promise<never>) => Promise<T>) => Promise<T>;
+}
+
+/** first descriptor after stdin, stdout and stderr: the first channel's */
+const firstFd = 3;
+/** address space beside the machine's memory: the hypervisor, its libraries, threads, translated code */
+const overheadBytes = 2 * 1024 ** 3;
+/** longest time from a process's kill to its end, in `ms`: its memory is given back in that time */
+const killTimeoutMs = 5_000;
+const setUpTimeoutMs = 10_000;
+/** longest wait for the end of a process that closed its channels, in `ms` */
+const endTimeoutMs = 1_000;
+
+/** Starts the command inside its walls. On failure nothing is left behind. */
+export async function startVmm(start: VmmStart): Promise<VmmProcess> {
+  const { folder, spec, tools } = start;
+  const [file, ...args] = confine(
+    {
+      command: start.command,
+      readOnly: start.readOnly,
+      readWrite: [folder.path, ...start.readWrite],
+      devices: start.devices,
+      workFolder: start.workFolder,
+      uid: folder.uid,
+      groups: await groupsOf(start.devices),
+      addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
+      infoFd: start.fds.info,
+      gateFd: start.fds.gate,
+    },
+    tools,
+  );
+  let child: Child;
+  try {
+    await makeGroups(folder.groups, limitsOf(spec));
+    child = await startChild(file, args, { channels: start.channels });
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
+  return watch(child, start);
+}
+
+/** Whoever owns a device lets its group in. */
+async function groupsOf(devices: readonly string[]): Promise<readonly number[]> {
+  const found = await Promise.all(devices.map((path) => stat(path)));
+  return found.map(({ gid }) => gid);
+}
+
+async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
+  const { folder, tools, fds } = start;
+  const info = child.channels[fds.info - firstFd];
+  const gate = child.channels[fds.gate - firstFd];
+  if (info === undefined || gate === undefined) throw new Error("the channels were asked for");
+  /** whose end is the end of everything inside the walls */
+  let first: number | undefined;
+  let requested = false;
+  const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
+    for (const channel of child.channels) channel.destroy();
+    const removal = folder.removal();
+    const tookTooMuch = await wasOutOfMemory(folder.groups);
+    await folder.remove();
+    if (removal !== undefined) return { requested, reason: removal };
+    if (tookTooMuch) return { requested, reason: renderOutOfMemory(start.spec) };
+    const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
+    return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
+  });
+  const kill = async (): Promise<void> => {
+    requested = true;
+    // whoever built the walls waits for the process inside and ends after it; killed with it, it could be first
+    if (first !== undefined && !child.hasExited()) killProcess(first);
+    else child.kill("SIGKILL");
+    child.kill("SIGCONT"); // a person may have stopped it
+    const timer = setTimeout(() => child.kill("SIGKILL"), killTimeoutMs);
+    await exited;
+    clearTimeout(timer);
+  };
+  const died = child.exited.then(() => Promise.reject(startFailure(child)));
+  died.catch(() => undefined); // an end after the start is told by `exited`
+  const orFail = async <T>(step: (died: Promise<never>) => Promise<T>): Promise<T> => {
+    try {
+      return await step(died);
+    } catch (error) {
+      const diedFirst = await endedBy(child, error);
+      await kill();
+      throw diedFirst ? startFailure(child) : error;
+    }
+  };
+  const pid = await orFail(async () => {
+    const identity = await Promise.race([readPid(child, info, start), died]);
+    first = identity.pid;
+    const joining = joinGroups(folder.groups, first);
+    joining.catch(() => undefined); // awaited before the guest runs
+    // what boots is held back; what waits to be told may start meanwhile
+    if (!start.startsEarly) await joining;
+    gate.end("go");
+    await folder.recordProcess(identity);
+    await joining;
+    return tools.namespaces ? (await listChildren(first))[0] : first;
+  });
+  return {
+    pid: pid ?? first ?? child.pid,
+    channels: child.channels,
+    exited,
+    consoleTail: child.stdoutTail,
+    expectEnd: () => {
+      requested = true;
+    },
+    kill,
+    orFail,
+  };
+}
+
+/** A closed channel is how a death is first seen; the process's own last words say more. */
+async function endedBy(child: Child, error: unknown): Promise<boolean> {
+  if (!(error instanceof LuminaGuardError) || error.code !== "PROCESS_FAILED") return false;
+  const exit = withDeadline(child.exited, {
+    timeoutMs: endTimeoutMs,
+    what: "the hypervisor's end",
+  });
+  return exit.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The walls say who is first inside them; without namespaces the command replaced itself and the pid stays. */
+async function readPid(
+  child: Child,
+  info: Duplex,
+  { tools, clock }: VmmStart,
+): Promise<ProcessIdentity> {
+  const pid = tools.namespaces ? await readInfo(info, clock) : child.pid;
+  const identity = await identifyProcess(pid);
+  if (identity === undefined) throw startFailure(child);
+  return identity;
+}
+
+async function readInfo(info: Duplex, clock: Clock | undefined): Promise<number> {
+  const pid = createDeferred<number>();
+  let text = "";
+  info.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    const found = /"child-pid":\s*(\d+)/.exec(text);
+    if (found !== null) pid.resolve(Number(found[1]));
+  });
+  return withDeadline(pid.promise, {
+    timeoutMs: setUpTimeoutMs,
+    what: "confining the hypervisor",
+    clock,
+  });
+}
+
+function startFailure(child: Child): LuminaGuardError {
+  return new LuminaGuardError(
+    "VM_BOOT_FAILED",
+    `the hypervisor did not start${lastLine(child.stderrTail())}`,
+    {
+      hint: "luminaguard doctor shows what works on this host",
+      details: { stderr: child.stderrTail() },
+    },
+  );
+}
+
+function renderOutOfMemory(spec: VmSpec): string {
+  const mebibytes = Math.round(limitsOf(spec).memoryBytes / 1024 ** 2);
+  return `the hypervisor took more than its limit of ${mebibytes} MiB of memory and was ended`;
+}
+
+function lastLine(text: string): string {
+  const line = text.trim().split("\n").at(-1) ?? "";
+  return line === "" ? "" : `: ${line}`;
+}
