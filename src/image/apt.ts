@@ -8,6 +8,7 @@ import { mkdir, readdir, rename, rm, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { nearestNames } from "../base/nearest.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
+import { refreshLists } from "./apt-lists.ts";
 import { parseAptPackage, parsePrintedUris, parseRecords } from "./apt-records.ts";
 import type { AptPackage } from "./apt-records.ts";
 import { sha256OfFile } from "./file-digest.ts";
@@ -24,6 +25,9 @@ interface AptOptions {
   /** apt's package lists
    * @default "/var/lib/apt/lists" */
   readonly listsFolder?: string | undefined;
+  /** the lists are ours to fetch: see `refreshLists`
+   * @default false: they are the host's */
+  readonly ownLists?: boolean;
 }
 
 export interface Apt {
@@ -48,6 +52,9 @@ export async function createApt(options: AptOptions): Promise<Apt> {
   await mkdir(packagesFolder, { recursive: true, mode: 0o700 });
   await writeFile(join(workFolder, "status"), "");
   const common = aptArguments(options);
+  if (options.ownLists === true && options.listsFolder !== undefined) {
+    await refreshLists(tools, options.listsFolder, arch, common);
+  }
 
   const run = async (
     program: "apt-get" | "apt-cache",
@@ -108,6 +115,7 @@ function aptArguments(options: AptOptions): string[] {
   const { arch, workFolder, listsFolder = "/var/lib/apt/lists" } = options;
   const settings = {
     "APT::Architecture": arch,
+    "APT::Architectures": arch, // and no other that the host may follow
     "APT::Install-Recommends": "false",
     "APT::Install-Suggests": "false",
     "APT::Sandbox::User": "root", // no change of user: files are the caller's own
@@ -191,12 +199,11 @@ function explainApt(
   arch: ImageArch,
 ): LuminaGuardError {
   if (!known.has("busybox-static")) {
-    const add = arch === "amd64" ? "" : `sudo dpkg --add-architecture ${arch} && `;
     return new LuminaGuardError(
       "IMAGE_BUILD_FAILED",
       `there are no Debian package lists for ${arch}`,
       {
-        hint: `${add}sudo apt-get update`,
+        hint: "sudo apt-get update",
         cause,
       },
     );

@@ -5,6 +5,7 @@
  */
 import { chmod, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { unpackArm64Kernel } from "./arm64-kernel.ts";
 import { findApplets } from "./busybox-applets.ts";
 import { createApt } from "./apt.ts";
 import type { Apt } from "./apt.ts";
@@ -50,6 +51,8 @@ interface BuildImageOptions {
   /** guest agents, kept between builds */
   readonly guestFolder: string;
   readonly listsFolder?: string | undefined;
+  /** package lists of `arch` that are ours to fetch, where it is not the host's */
+  readonly foreignListsFolder?: string | undefined;
   readonly guestSourcesFolder?: string | undefined;
   readonly onProgress: (progress: BuildProgress) => void;
 }
@@ -72,7 +75,10 @@ interface Parts {
 export async function buildImage(options: BuildImageOptions): Promise<Buffer> {
   const { tools, arch, outputFolder, onProgress } = options;
   await mkdir(outputFolder, { mode: 0o700 });
-  const apt = await createApt({ ...options, workFolder: join(options.workFolder, "apt") });
+  const { foreignListsFolder, listsFolder = foreignListsFolder } = options;
+  const ownLists = foreignListsFolder !== undefined && listsFolder === foreignListsFolder;
+  const aptFolder = join(options.workFolder, "apt");
+  const apt = await createApt({ ...options, listsFolder, ownLists, workFolder: aptFolder });
   onProgress({ phase: "packages", detail: "asking apt what is needed" });
   const parts = await resolveParts(apt, arch, options.packages);
   const all = [parts.kernel, parts.busybox, ...parts.licenceDonors, ...parts.layer];
@@ -129,7 +135,7 @@ async function resolveParts(
 
 /** Writes the kernel and the initramfs; gives the kernel's release. */
 async function buildBoot(
-  { tools, outputFolder }: BuildImageOptions,
+  { tools, arch, outputFolder }: BuildImageOptions,
   licences: LicenceCollector,
   guest: GuestBinary,
   debPaths: { readonly kernel: string; readonly busybox: string },
@@ -143,7 +149,8 @@ async function buildBoot(
     busybox,
     applets: findApplets(busybox),
   });
-  await writeFile(join(outputFolder, kernelName), kernel.kernel);
+  const loadable = arch === "arm64" ? unpackArm64Kernel(tools, kernel.kernel) : kernel.kernel;
+  await writeFile(join(outputFolder, kernelName), await loadable);
   await writeFile(join(outputFolder, initramfsName), initramfs);
   return kernel.release;
 }

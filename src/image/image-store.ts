@@ -201,15 +201,18 @@ async function buildAndPublish(
   const output = join(work.path, "image");
   const env = options.env ?? {};
   const { buildImage } = await loadBuilder();
+  const { arch = hostArch() } = request;
+  const foreignLists = join(folders.packages, `lists-${arch}`);
   const bytes = await buildImage({
     tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
-    arch: request.arch ?? hostArch(),
+    arch,
     packages: request.packages ?? [],
     workFolder: work.path,
     outputFolder: output,
     packagesFolder: folders.packages,
     guestFolder: folders.guest,
     listsFolder: options.aptListsDir,
+    foreignListsFolder: arch === hostArch() ? undefined : foreignLists,
     guestSourcesFolder: options.guestSourcesDir,
     onProgress,
   });
