@@ -31,35 +31,41 @@ func main() {
 	if os.Getpid() != 1 {
 		log.Fatal("luminaguard-guest is the first process of a machine and runs nowhere else")
 	}
-	log.Print(run())
+	end, err := run()
+	log.Print(err)
 	end()
 }
 
-// run boots and serves; it returns only when the machine is of no use.
-func run() error {
+// run boots and serves; it returns only when the machine is of no use, with
+// how it is to end.
+func run() (end func(), err error) {
 	parameters, err := boot.Up()
+	end = func() { endBy(syscall.LINUX_REBOOT_CMD_RESTART) }
+	if parameters.PowerOff {
+		end = func() { endBy(syscall.LINUX_REBOOT_CMD_POWER_OFF) }
+	}
 	if err != nil {
-		return err
+		return end, err
 	}
 	if err := process.IgnoreDeaths(); err != nil {
-		return err
+		return end, err
 	}
 	system, bootID, err := machine.OpenLinux()
 	if err != nil {
-		return err
+		return end, err
 	}
 	a := &agent.Agent{
 		Machine: machine.New(system, bootID),
 		Reaper:  process.NewReaper(),
 		End:     end,
 	}
-	return link.Serve(parameters.Port, a.Serve)
+	return end, link.Serve(parameters.Port, a.Serve)
 }
 
-// end restarts the machine, which its host takes for the end: the smallest
-// machine types cannot power off.
-func end() {
+// endBy ends the machine. Most hosts take a restart for the end, as the
+// smallest machine types cannot power off; where a restart is one, the host
+// says so at the boot.
+func endBy(command int) {
 	syscall.Sync()
-	err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
-	log.Fatal("restart: ", err)
+	log.Fatal("end: ", syscall.Reboot(command))
 }

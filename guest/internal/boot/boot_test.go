@@ -4,11 +4,13 @@ import "testing"
 
 func TestReadsTheCommandLine(t *testing.T) {
 	for line, want := range map[string]Parameters{
-		"": {"agent", 50},
-		"console=ttyS0 luminaguard.port=p1 quiet luminaguard.rootsize=75%\n": {"p1", 75},
-		"luminaguard.rootsize=0":                                    {"agent", 50},
-		"luminaguard.rootsize=101 luminaguard.other=1 luminaguard.": {"agent", 50},
-		"luminaguard.port":                                          {"agent", 50},
+		"": {"agent", 50, false},
+		"console=ttyS0 luminaguard.port=p1 quiet luminaguard.rootsize=75%\n": {"p1", 75, false},
+		"luminaguard.rootsize=0":                                    {"agent", 50, false},
+		"luminaguard.rootsize=101 luminaguard.other=1 luminaguard.": {"agent", 50, false},
+		"luminaguard.end=poweroff":                                  {"agent", 50, true},
+		"luminaguard.end=never":                                     {"agent", 50, false},
+		"luminaguard.port":                                          {"agent", 50, false},
 	} {
 		if got := parseParameters(line); got != want {
 			t.Errorf("%q: %+v", line, got)

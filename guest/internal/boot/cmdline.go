@@ -10,6 +10,7 @@ import (
 type Parameters struct {
 	Port        string // name of the virtio-serial port to serve
 	RootPercent int    // share of the free memory that written files may take
+	PowerOff    bool   // the machine ends by powering off, and not by restarting
 }
 
 const parameterPrefix = "luminaguard."
@@ -28,6 +29,8 @@ func parseParameters(cmdline string) Parameters {
 			if value != "" {
 				p.Port = value
 			}
+		case "end":
+			p.PowerOff = value == "poweroff"
 		case "rootsize":
 			percent, err := strconv.Atoi(strings.TrimSuffix(value, "%"))
 			if err == nil && percent > 0 && percent <= 100 {

@@ -1,0 +1,30 @@
+/**
+ * Runs one program that ends with whoever started it: node tether.mjs PROGRAM [ARGUMENT…]
+ *
+ * Descriptor 3 is the tether. The program's pid is written on it as a line; when its other end is gone,
+ * because it was closed or because the process that held it died, the program is killed. macOS has
+ * nothing like Linux's parent-death signal. The program's end is this process's own.
+ */
+import { spawn } from "node:child_process";
+import net from "node:net";
+
+const [program = "", ...args] = process.argv.slice(2);
+const tether = new net.Socket({ fd: 3 });
+const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"] });
+const cut = () => child.kill("SIGKILL");
+
+child.once("error", (error) => {
+  process.stderr.write(`cannot start ${program}: ${error.message}\n`);
+  process.exit(126);
+});
+child.once("spawn", () => tether.write(`${child.pid}\n`));
+child.once("exit", (code, signal) => {
+  if (signal === null) process.exit(code ?? 1);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+});
+tether.on("error", cut);
+tether.once("close", cut);
+tether.resume();
+// a polite end of this process must not be the end of the tether
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, cut);

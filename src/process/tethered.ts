@@ -1,0 +1,71 @@
+/**
+ * A child that ends with this process however this process ends, on platforms that have no parent-death
+ * signal: a small process between the two holds one end of a pipe, and kills the child when the other
+ * end is gone (bin/tether.mjs). It costs one Node process for each child.
+ */
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { withDeadline } from "../base/deadline.ts";
+import { createDeferred } from "../base/deferred.ts";
+import { LuminaGuardError } from "../errors.ts";
+import { startChild } from "./child.ts";
+import type { Child } from "./child.ts";
+
+export interface Tethered extends Omit<Child, "kill" | "channels" | "pid"> {
+  /** the program's own, not that of the process between */
+  readonly pid: number;
+  /** Ends the program; `exited` tells when. */
+  readonly cut: () => void;
+}
+
+const tetherPath = fileURLToPath(new URL("../../bin/tether.mjs", import.meta.url));
+const startTimeoutMs = 10_000;
+
+/** Raises TOOL_MISSING or PROCESS_FAILED, with what the program said, when it cannot be started. */
+export async function startTethered(
+  file: string,
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Tethered> {
+  const child = await startChild(process.execPath, [tetherPath, file, ...args], {
+    ...options,
+    channels: 1,
+  });
+  const [tether] = child.channels;
+  if (tether === undefined) throw new Error("one channel was asked for");
+  const cut = (): void => {
+    tether.destroy();
+    child.kill("SIGCONT"); // a stopped one would not notice
+  };
+  const died = child.exited.then(() => {
+    const said = child.stderrTail().trim();
+    throw new LuminaGuardError("PROCESS_FAILED", said || `${file} ended at once`, {
+      details: { program: file, stderr: said },
+    });
+  });
+  try {
+    const pid = await withDeadline(Promise.race([readPid(tether), died]), {
+      timeoutMs: startTimeoutMs,
+      what: `starting ${file}`,
+    });
+    const { exited, hasExited, stderrTail, stdoutTail } = child;
+    return { pid, exited, hasExited, stderrTail, stdoutTail, cut };
+  } catch (error) {
+    cut();
+    await child.exited;
+    throw error;
+  } finally {
+    died.catch(() => undefined); // it ends some day
+  }
+}
+
+async function readPid(tether: Duplex): Promise<number> {
+  const pid = createDeferred<number>();
+  let text = "";
+  tether.on("data", (chunk: Buffer) => {
+    text = (text + chunk.toString("latin1")).slice(0, 64);
+    const found = /^(\d+)\n/.exec(text)?.[1];
+    if (found !== undefined) pid.resolve(Number(found));
+  });
+  return pid.promise;
+}
