@@ -15,13 +15,17 @@ const cut = () => child.kill("SIGKILL");
 
 child.once("error", (error) => {
   process.stderr.write(`cannot start ${program}: ${error.message}\n`);
-  process.exit(126);
+  process.exitCode = 126;
+  tether.destroy();
 });
 child.once("spawn", () => tether.write(`${child.pid}\n`));
 child.once("exit", (code, signal) => {
-  if (signal === null) process.exit(code ?? 1);
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
+  tether.destroy();
+  if (signal === null) process.exitCode = code ?? 1;
+  else {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  }
 });
 tether.on("error", cut);
 tether.once("close", cut);

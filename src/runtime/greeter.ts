@@ -2,10 +2,15 @@
 import { setTimeout } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import type { Greeter } from "../vm/hypervisor.ts";
+import { vmLimits } from "../vm/spec.ts";
 import { WireClient } from "../wire/wire-client.ts";
 
 /** shorter than a boot, longer than any answer of a machine that is up, in `ms` */
 const coldTryTimeoutMs = 60_000;
+/** whoever waits has a limit of its own, which comes first; in `ms` */
+const reachTimeoutMs = vmLimits.bootTimeoutMsMax;
+/** an agent that took a connection answers it well within this time, in `ms` */
+const reachTryMs = 5_000;
 /**
  * The guest agent needs about 2 ms to reopen its port after the host left. A machine frozen before
  * that is right all the same, but each clone would do the reopening again.
@@ -50,6 +55,10 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
         client.close();
       }
       await setTimeout(reopenMs);
+    },
+    reach: async (socketPath, signal) => {
+      const options = { signal, timeoutMs: reachTimeoutMs, tryTimeoutMs: reachTryMs, clock };
+      (await WireClient.connect(socketPath, options)).close();
     },
     greet: async (socketPath, vmId, signal) => {
       const client = isRestored

@@ -21,6 +21,11 @@ export type Probe =
 export interface Greeter {
   /** resolves when the guest agent answers on this socket; leaves no connection behind */
   readonly prepare: (socketPath: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * resolves when the guest agent takes connections on this socket, which may refuse them until then or
+   * not be there yet; leaves none behind. For a wire that does not wait for its guest.
+   */
+  readonly reach: (socketPath: string, signal: AbortSignal) => Promise<void>;
   /** gives the machine its own time, entropy and name, and resolves when the guest said it is done */
   readonly greet: (socketPath: string, vmId: string, signal: AbortSignal) => Promise<void>;
   /** seconds that pass in the greeted machine in one second of the host */

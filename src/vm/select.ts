@@ -9,6 +9,7 @@ import { release } from "node:os";
 import * as v from "valibot";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
 import { offerQemu } from "./backends/qemu/qemu-candidates.ts";
+import { offerVfkit } from "./backends/vfkit/vfkit-candidates.ts";
 import { anyHypervisor, pickCandidates } from "./candidate-names.ts";
 import { nameOf } from "./candidate.ts";
 import type { Candidate, CandidateHost, FoundCandidate } from "./candidate.ts";
@@ -39,7 +40,7 @@ export interface Selection {
 
 /** What each backend offers here, best first. */
 function listCandidates(host: CandidateHost): readonly Candidate[] {
-  return [...offerQemu(host)];
+  return [...offerVfkit(host), ...offerQemu(host)];
 }
 
 /**

@@ -13,5 +13,5 @@ export async function openArm64Image(): Promise<Image> {
   } catch (error) {
     if (!isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
   }
-  return lumina.images.build({ name, arch: "arm64" });
+  return await lumina.images.build({ name, arch: "arm64" });
 }

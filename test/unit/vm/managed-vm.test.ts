@@ -12,6 +12,7 @@ const image = { digest: "0".repeat(64), kernelPath: "", initramfsPath: "" };
 const done = (): Promise<void> => Promise.resolve();
 const greeter: Greeter = {
   prepare: done,
+  reach: done,
   greet: done,
   measureClock: () => Promise.resolve(1),
 };

@@ -6,11 +6,12 @@ import { selectHypervisor } from "../../../src/vm/select.ts";
 import type { SelectOptions, Selection } from "../../../src/vm/select.ts";
 import { VerdictCache } from "../../../src/vm/verdict-cache.ts";
 import { plantFakeQemu, plantQemu, sayVersion } from "../../support/fake-qemu.ts";
+import { plantVfkit } from "../../support/stand-in-vfkit.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 
 const image = { digest: "0".repeat(64), kernelPath: "/k", initramfsPath: "/i" };
 
-/** Chooses as on macOS, whose candidates depend on nothing of this host: hvf, then tcg. */
+/** Chooses as on macOS, whose candidates depend on nothing of this host: vz, hvf, then tcg. */
 function select(folder: string, more: Partial<SelectOptions> = {}): Promise<Selection> {
   return selectHypervisor({
     cacheDir: join(folder, "cache"),
@@ -27,6 +28,8 @@ function select(folder: string, more: Partial<SelectOptions> = {}): Promise<Sele
   });
 }
 
+const noVfkit = { accelerator: "vz", tried: false, fix: "brew install vfkit" };
+
 describe("choosing how to run machines", () => {
   it("takes the first way that boots a machine, and keeps why the others do not", async () => {
     using temp = makeTempDir();
@@ -36,6 +39,7 @@ describe("choosing how to run machines", () => {
     expect(hypervisor.features).toEqual({ templates: true, hardwareVirtualization: false });
     expect(version).toBe("10.0.0");
     expect(canaries).toMatchObject([
+      noVfkit,
       { accelerator: "hvf", booted: false, reason: "not on this host" },
       { accelerator: "tcg", booted: true },
     ]);
@@ -47,10 +51,27 @@ describe("choosing how to run machines", () => {
     const { hypervisor, canaries } = await select(temp.path);
     expect(hypervisor.features.hardwareVirtualization).toBe(true);
     expect(canaries).toMatchObject([
+      noVfkit,
       { accelerator: "hvf", tried: true, booted: true },
       { accelerator: "tcg", tried: false, reason: "qemu/hvf is better" },
     ]);
     expect(starts()).toHaveLength(1);
+  });
+
+  it("takes Apple's framework first on a Mac, and QEMU where that does not start", async () => {
+    using temp = makeTempDir();
+    plantFakeQemu(temp.path);
+    plantVfkit(temp.path, { fault: "entitlement" });
+    const canary = {
+      image: { ...image, kernelPath: import.meta.filename, initramfsPath: import.meta.filename },
+    };
+    const { hypervisor, canaries } = await select(temp.path, canary);
+    expect(hypervisor.accelerator).toBe("hvf");
+    expect(canaries).toMatchObject([
+      { backend: "vfkit", tried: true, reason: expect.stringContaining("entitlement") as unknown },
+      { backend: "qemu", accelerator: "hvf", booted: true },
+      { accelerator: "tcg", tried: false },
+    ]);
   });
 
   it("tries what it is told to and nothing else", async () => {
@@ -59,6 +80,7 @@ describe("choosing how to run machines", () => {
     const { hypervisor, canaries } = await select(temp.path, { wanted: "qemu/tcg" });
     expect(hypervisor.accelerator).toBe("tcg");
     expect(canaries).toMatchObject([
+      { accelerator: "vz", reason: "another one is asked for" },
       { accelerator: "hvf", tried: false, reason: "another one is asked for" },
       { accelerator: "tcg", tried: true, booted: true },
     ]);
@@ -72,7 +94,7 @@ describe("choosing how to run machines", () => {
     const { starts } = plantFakeQemu(temp.path);
     for (const [wanted, hint] of [
       ["qemu/tgc", 'did you mean "qemu/tcg"?'],
-      ["xen", "known here: auto, qemu, qemu/hvf, qemu/tcg"],
+      ["xen", "known here: auto, vfkit, qemu, vfkit/vz, qemu/hvf, qemu/tcg"],
     ] as const) {
       const refused = { code: "CONFIG_INVALID", hint: expect.stringContaining(hint) as unknown };
       await expect(select(temp.path, { wanted })).rejects.toMatchObject(refused);
@@ -104,7 +126,7 @@ describe("choosing how to run machines", () => {
       });
       writeFileSync(path, JSON.stringify(Object.fromEntries(entries)));
       const { canaries } = await select(temp.path);
-      expect(canaries).toMatchObject([{ booted: true }, { tried: false }]);
+      expect(canaries).toMatchObject([noVfkit, { booted: true }, { tried: false }]);
     }
     expect(starts()).toHaveLength(3);
   });
@@ -115,7 +137,7 @@ describe("choosing how to run machines", () => {
     for (const count of [2, 4]) {
       await expect(select(temp.path)).rejects.toMatchObject({
         code: "HYPERVISOR_UNAVAILABLE",
-        details: { canaries: [{ accelerator: "hvf" }, { accelerator: "tcg" }] },
+        details: { canaries: [noVfkit, { accelerator: "hvf" }, { accelerator: "tcg" }] },
       });
       expect(starts()).toHaveLength(count);
     }

@@ -1,0 +1,30 @@
+/** Apple's Virtualization.framework as one way to run machines on a Mac, where vfkit is installed. */
+import { cpus, totalmem } from "node:os";
+import type { Candidate, CandidateHost } from "../../candidate.ts";
+import { findVfkit } from "./vfkit-binary.ts";
+import { VfkitHypervisor } from "./vfkit.ts";
+
+/** longest a canary may take, in `ms`: with hardware a boot takes well under 1 s */
+const canaryTimeoutMs = 10_000;
+
+export function offerVfkit(host: CandidateHost): readonly Candidate[] {
+  if (host.platform !== "darwin") return [];
+  const { runtimeDir, searchPath } = host;
+  const limits = { processors: cpus().length, memoryBytes: totalmem() };
+  return [
+    {
+      backend: "vfkit",
+      accelerator: "vz",
+      canaryTimeoutMs,
+      countsTicks: false,
+      find: async (signal) => {
+        const { version, fingerprint } = await findVfkit(searchPath, signal);
+        return {
+          version,
+          fingerprint,
+          make: () => new VfkitHypervisor({ runtimeDir, searchPath, host: limits }),
+        };
+      },
+    },
+  ];
+}
