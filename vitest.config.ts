@@ -9,6 +9,7 @@ const sweeps = [
   "test/unit/mcp/client/{faults,endpoints,human-time,standing-wishes,stdio/*,tasks/*}.test.ts",
   "test/unit/mcp/{auth/log*,tls/tls-connection}.test.ts",
   "test/unit/process/start-service.test.ts",
+  "test/unit/vm/firecracker.test.ts",
   "test/unit/{policy/rule-index,audit/verify,cli/machines,approvals/card/shown-value}.test.ts",
 ];
 

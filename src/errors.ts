@@ -12,6 +12,7 @@ export const errorCodes = {
   PROCESS_FAILED: "a program that LuminaGuard needs did not start, or failed",
   TOOL_MISSING: "a program that LuminaGuard needs is not installed, or is too old",
   HYPERVISOR_UNAVAILABLE: "no hypervisor on this host booted the canary machine",
+  HYPERVISOR_REFUSED: "a hypervisor refused what it was asked to do",
   SPEC_REFUSED: "the machine that was asked for is not one this hypervisor can run",
   VM_BOOT_FAILED: "a machine did not reach its first answered request",
   MACHINE_NOT_FOUND: "no machine of this user has that id",

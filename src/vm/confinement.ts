@@ -28,6 +28,9 @@ export interface Confined {
   /** where the command starts
    * @default "/" */
   readonly workFolder?: string | undefined;
+  /** largest file it may write, in `bytes`
+   * @default no bound of its own */
+  readonly fileBytesMax?: number | undefined;
   readonly uid: number | undefined;
   /** groups that `uid` is a member of, for its devices */
   readonly groups: readonly number[];
@@ -60,6 +63,7 @@ export function confine(
     `--as=${confined.addressSpaceBytesMax}`,
     `--nofile=${openFilesMax}`,
     "--core=0",
+    ...(confined.fileBytesMax === undefined ? [] : [`--fsize=${confined.fileBytesMax}`]),
     // counted per user id: only an id of the machine's own can be bounded
     ...(confined.uid === undefined ? [] : [`--nproc=${processesMax}`]),
     "--",

@@ -31,6 +31,8 @@ const socketPathBytesMax = 103;
 
 /** the wire, in a machine's folder */
 const socketName = "wire.sock";
+/** what a hypervisor's command line names in it: the wire, or its own API */
+const hypervisorSockets = [socketName, "api.sock"];
 
 export interface MachineFolder {
   readonly id: string;
@@ -179,7 +181,10 @@ async function findHypervisor(
   record: MachineRecord | undefined,
 ): Promise<readonly number[]> {
   if (record?.vmm === null) return [];
-  if (record?.vmm === undefined) return findByArgument(join(runtimeDir, id, socketName));
+  if (record?.vmm === undefined) {
+    const sockets = hypervisorSockets.map((name) => findByArgument(join(runtimeDir, id, name)));
+    return (await Promise.all(sockets)).flat();
+  }
   return (await isRunning(record.vmm)) ? [record.vmm.pid] : [];
 }
 

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { release } from "node:os";
 import * as v from "valibot";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
+import { offerFirecracker } from "./backends/firecracker/firecracker-candidates.ts";
 import { offerQemu } from "./backends/qemu/qemu-candidates.ts";
 import { offerVfkit } from "./backends/vfkit/vfkit-candidates.ts";
 import { anyHypervisor, pickCandidates } from "./candidate-names.ts";
@@ -40,7 +41,7 @@ export interface Selection {
 
 /** What each backend offers here, best first. */
 function listCandidates(host: CandidateHost): readonly Candidate[] {
-  return [...offerVfkit(host), ...offerQemu(host)];
+  return [...offerFirecracker(host), ...offerVfkit(host), ...offerQemu(host)];
 }
 
 /**

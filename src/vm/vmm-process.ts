@@ -30,6 +30,9 @@ export interface VmmStart {
   /** where the command starts
    * @default "/" */
   readonly workFolder?: string | undefined;
+  /** largest file it may write, in `bytes`
+   * @default no bound of its own */
+  readonly fileBytesMax?: number | undefined;
   /** duplex channels the process gets from descriptor 3 on */
   readonly channels: number;
   /** descriptors of the two channels that are for whoever builds the walls */
@@ -78,6 +81,7 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
       readWrite: [folder.path, ...start.readWrite],
       devices: start.devices,
       workFolder: start.workFolder,
+      fileBytesMax: start.fileBytesMax,
       uid: folder.uid,
       groups: await groupsOf(start.devices),
       addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,

@@ -10,6 +10,7 @@ it("the error codes are these", () => {
     "PROCESS_FAILED",
     "TOOL_MISSING",
     "HYPERVISOR_UNAVAILABLE",
+    "HYPERVISOR_REFUSED",
     "SPEC_REFUSED",
     "VM_BOOT_FAILED",
     "MACHINE_NOT_FOUND",

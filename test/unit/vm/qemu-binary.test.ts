@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { atLeast, findQemu } from "../../../src/vm/backends/qemu/qemu-binary.ts";
+import { atLeast } from "../../../src/base/version.ts";
+import { findQemu } from "../../../src/vm/backends/qemu/qemu-binary.ts";
 import { VerdictCache } from "../../../src/vm/verdict-cache.ts";
 import { plantQemu, sayVersion } from "../../support/fake-qemu.ts";
 import { makeTempDir } from "../../support/make-tree.ts";

@@ -1,6 +1,7 @@
 /** Finds QEMU on this host and learns its version, once for each binary. */
 import { stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
+import { atLeast } from "../../../base/version.ts";
 import { LuminaGuardError } from "../../../errors.ts";
 import { runProgram } from "../../../process/run-program.ts";
 import type { Architecture } from "./qemu-args.ts";
@@ -61,14 +62,4 @@ async function readVersion(path: string): Promise<string> {
   throw new LuminaGuardError("TOOL_MISSING", `${path} does not say its version`, {
     hint: "is it QEMU?",
   });
-}
-
-/** Whether a dotted version is `least` or later. */
-export function atLeast(version: string, least: string): boolean {
-  const [a, b] = [version, least].map((text) => text.split(".").map(Number));
-  for (const [index, number] of (b ?? []).entries()) {
-    const own = a?.[index] ?? 0;
-    if (own !== number) return own > number;
-  }
-  return true;
 }

@@ -3,9 +3,11 @@
  * machine is then a copy-on-write clone of it; without, each machine boots.
  */
 import { createHash } from "node:crypto";
-import { chmod, readFile, statfs, truncate, writeFile } from "node:fs/promises";
+import { chmod, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { atLeast } from "../../../base/version.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
+import { orDeath } from "../../boot-step.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type {
   Hypervisor,
@@ -22,16 +24,16 @@ import type { MachineFolder } from "../../machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
-import { orDeath } from "./boot-step.ts";
 import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
 import type { Accelerator, Architecture, RamFile } from "./qemu-args.ts";
 import { startQemu } from "./qemu-process.ts";
 import type { QemuProcess } from "./qemu-process.ts";
-import { atLeast, findQemu } from "./qemu-binary.ts";
+import { findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
 import { describeProcessor, savedFiles, saveMachine } from "./save.ts";
-import type { Template, TemplateStore } from "../../template-store.ts";
+import { TemplateSource } from "../../template-source.ts";
+import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
 
 export interface QemuHypervisorOptions {
   readonly accelerator: Accelerator;
@@ -48,8 +50,6 @@ export interface QemuHypervisorOptions {
   readonly tscKhz?: number | undefined;
 }
 
-/** less room than this is none, in `bytes` */
-const roomBytesMin = 1024 * 1024;
 /** from here on a memory file can be mapped without opening it for writing */
 const readOnlyRamVersion = "8.2.0";
 
@@ -59,11 +59,12 @@ export class QemuHypervisor implements Hypervisor {
   readonly features: HypervisorFeatures;
   readonly #options: QemuHypervisorOptions;
   #binary: Promise<QemuBinary> | undefined;
-  readonly #freezing = new Map<string, Promise<Template>>();
+  readonly #templates: TemplateSource | undefined;
 
   constructor(options: QemuHypervisorOptions) {
     this.#options = options;
     this.accelerator = options.accelerator;
+    this.#templates = options.templates && new TemplateSource(options.templates);
     this.features = Object.freeze({
       templates: options.templates !== undefined,
       hardwareVirtualization: options.accelerator !== "tcg",
@@ -193,53 +194,25 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #template(config: SpawnConfig, signal?: AbortSignal): Promise<Template | undefined> {
-    const store = this.#options.templates;
-    if (store === undefined) return undefined;
-    const key = await this.templateKey(config.spec);
-    const found = await store.open(key);
-    if (found !== undefined) return found;
-    // concurrent spawns of one image in this process wait for one freeze
-    const freezing = this.#freezing.get(key) ?? this.#freeze(key, config, store, signal);
-    this.#freezing.set(key, freezing);
-    return freezing.finally(() => this.#freezing.delete(key));
+    if (this.#templates === undefined) return undefined;
+    return this.#templates.get({
+      key: await this.templateKey(config.spec),
+      make: (draft) => this.#freeze(draft, config, signal),
+    });
   }
 
-  async #freeze(
-    key: string,
-    config: SpawnConfig,
-    store: TemplateStore,
-    signal?: AbortSignal,
-  ): Promise<Template> {
+  async #freeze(draft: TemplateDraft, config: SpawnConfig, signal?: AbortSignal): Promise<Buffer> {
     config.onPhase?.("freezing template");
-    const draft = await store.draft(key);
+    await this.#makeMemory(draft.ramPath, config.spec);
+    await this.#openToMachine(draft.ramPath);
+    const ram: RamFile = { path: draft.ramPath, use: "source" };
+    const { vmm, wirePath } = await this.#launch(config, ram, false, signal);
     try {
-      await this.#makeMemory(draft.ramPath, config.spec);
-      await this.#openToMachine(draft.ramPath);
-      const ram: RamFile = { path: draft.ramPath, use: "source" };
-      const { vmm, wirePath } = await this.#launch(config, ram, false, signal);
-      try {
-        await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(wirePath, scope));
-        const state = await freeze(vmm.control, vmm.statePath, signal, config.clock);
-        await vmm.kill();
-        await draft.publish(state);
-      } finally {
-        await vmm.kill();
-      }
-    } catch (error) {
-      const wasFull = await isFull(draft.folder);
-      await draft.discard();
-      // a machine whose memory file finds no room dies of it, and cannot say why
-      throw wasFull && isLuminaGuardError(error, "VM_BOOT_FAILED") ? noRoom(error) : error;
+      await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(wirePath, scope));
+      return await freeze(vmm.control, vmm.statePath, signal, config.clock);
+    } finally {
+      await vmm.kill();
     }
-    const made = await store.open(key);
-    if (made !== undefined) return made;
-    throw new LuminaGuardError(
-      "TEMPLATE_INVALID",
-      "the new template changed while it was published",
-      {
-        hint: "is another program writing in the cache folder?",
-      },
-    );
   }
 
   /** Everything that could change a template, as one hash. */
@@ -350,18 +323,6 @@ export class QemuHypervisor implements Hypervisor {
     this.#binary ??= findQemu(architecture, searchPath, versions);
     return this.#binary;
   }
-}
-
-async function isFull(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize < roomBytesMin;
-}
-
-function noRoom(cause: unknown): LuminaGuardError {
-  return new LuminaGuardError("HOST_LIMIT", "the disk is full: there is no room for a template", {
-    hint: "free some disk space, or make room with: luminaguard cache prune",
-    cause,
-  });
 }
 
 interface Launched {

@@ -1,16 +1,16 @@
 /** One step of a boot, which ends with the machine's death, its time limit or the caller's signal. */
 import { setTimeout } from "node:timers/promises";
-import { withDeadline } from "../../../base/deadline.ts";
-import { LuminaGuardError, isLuminaGuardError } from "../../../errors.ts";
-import type { SpawnConfig } from "../../hypervisor.ts";
-import type { QemuProcess } from "./qemu-process.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import type { SpawnConfig } from "./hypervisor.ts";
+import type { VmmProcess } from "./vmm-process.ts";
 
 /** time between a hypervisor's last sign and its end, in `ms` */
 const dyingMs = 1_000;
 
 /** Raises VM_BOOT_FAILED when the machine ended first, TIMEOUT, the signal's reason, or what the step raises. */
 export async function orDeath(
-  vmm: QemuProcess,
+  vmm: Pick<VmmProcess, "exited" | "consoleTail">,
   { spec, clock }: Pick<SpawnConfig, "spec" | "clock">,
   signal: AbortSignal | undefined,
   step: (signal: AbortSignal) => Promise<void>,

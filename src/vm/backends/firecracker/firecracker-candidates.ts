@@ -1,0 +1,40 @@
+/** What Firecracker can run machines with on this host: KVM, or nothing. */
+import { join } from "node:path";
+import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.ts";
+import { KernelStore } from "../../kernel/kernel-store.ts";
+import { requireKvm } from "../../kvm-device.ts";
+import { TemplateStore } from "../../template-store.ts";
+import { findFirecracker } from "./firecracker-binary.ts";
+import { FirecrackerHypervisor } from "./firecracker.ts";
+
+/** longest a canary may take, in `ms`: with hardware a boot takes well under 1 s */
+const canaryTimeoutMs = 5_000;
+
+export function offerFirecracker(host: CandidateHost): readonly Candidate[] {
+  if (host.platform !== "linux") return [];
+  return [
+    {
+      backend: "firecracker",
+      accelerator: "kvm",
+      canaryTimeoutMs,
+      countsTicks: false,
+      find: () => find(host),
+    },
+  ];
+}
+
+async function find(host: CandidateHost): Promise<FoundCandidate> {
+  const { architecture, searchPath, runtimeDir, tools, cacheDir, cache } = host;
+  const { version, fingerprint } = await findFirecracker(searchPath, cache);
+  await requireKvm();
+  return {
+    version,
+    fingerprint,
+    make: ({ templates }) =>
+      new FirecrackerHypervisor({
+        ...{ architecture, runtimeDir, searchPath, tools, versions: cache },
+        kernels: new KernelStore(join(cacheDir, "kernels")),
+        templates: templates ? new TemplateStore(join(cacheDir, "templates")) : undefined,
+      }),
+  };
+}
