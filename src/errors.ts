@@ -30,6 +30,7 @@ export const errorCodes = {
   IMAGE_NOT_FOUND: "no image has that name",
   IMAGE_INVALID: "an image's files are not what was built",
   IMAGE_BUILD_FAILED: "an image could not be built",
+  IMAGE_PULL_FAILED: "a registry did not give an image",
   WORKSPACE_REFUSED: "the folder may not be used as a workspace",
   WORKSPACE_TOO_LARGE: "the folder is larger than a workspace may be",
   CHANGES_HOSTILE: "what came out of the machine breaks the rules for a change set",

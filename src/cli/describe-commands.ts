@@ -34,6 +34,7 @@ function describeRun(program: Command, io: CliIo, done: Done): void {
     .description("run a command in a fresh machine on a copy of this folder")
     .argument("[command...]", "the command and its arguments, after --")
     .option("--apply <when>", "ask, never, or always (flagged files are never applied unasked)")
+    .option("--no-entrypoint", "leave out what the image puts before the command")
     .option("--json", "print one JSON document; the command's output is in it")
     .passThroughOptions()
     .addHelpText(
@@ -41,6 +42,7 @@ function describeRun(program: Command, io: CliIo, done: Done): void {
       examples([
         ["run the tests, see what they changed", "luminaguard run -- make test"],
         ["with Python", "luminaguard run --image python -- python3 fix_imports.py"],
+        ["an image's own command", "luminaguard run --image docker.io/hello-world"],
         ["in a shell, interactively", "luminaguard run --tty -- sh"],
         ["without this folder", "luminaguard run --no-workspace -- uname -a"],
       ]),
@@ -55,7 +57,7 @@ function describeRun(program: Command, io: CliIo, done: Done): void {
     .action((options: Record<string, unknown>) =>
       done(
         import("./commands/run.ts").then(({ run }) =>
-          run(io, ["sh", "-l"], { ...options, tty: true }),
+          run(io, ["sh", "-l"], { ...options, tty: true, entrypoint: false }),
         ),
       ),
     );
@@ -63,13 +65,13 @@ function describeRun(program: Command, io: CliIo, done: Done): void {
 
 function machineOptions(command: Command): Command {
   return command
-    .option("--image <name>", "image of the machine")
+    .option("--image <name>", "image of the machine: a name, or HOST/REPOSITORY:TAG")
     .option("--memory <MiB>", "memory of the machine", wholeNumber)
     .option("--cpus <n>", "virtual processors", wholeNumber)
     .option("--hypervisor <name>", "what runs the machine, as in qemu or qemu/tcg")
     .option("--env <K[=V]>", "a variable for the command; without =V this shell's value", collect)
     .option("--timeout <s>", "end the command after this many seconds (exit 124)", wholeNumber)
-    .option("--workdir <dir>", "folder in the machine", "/workspace")
+    .option("--workdir <dir>", "folder in the machine (/workspace)")
     .option("--include <glob>", "send files that are left out by default", collect)
     .option("--no-workspace", "send nothing and take nothing out")
     .option("--tty", "give the command a terminal");
@@ -140,6 +142,39 @@ function describeImages(program: Command, io: CliIo, done: Done): void {
     )
     .action((name: string, options: Record<string, unknown>) =>
       done(import("./commands/image.ts").then(({ imageBuild }) => imageBuild(io, name, options))),
+    );
+  image
+    .command("pull")
+    .description("fetch an image from a registry")
+    .argument("<reference>", "HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]")
+    .option("--name <name>", "name it on this host; otherwise the reference is its name")
+    .option("--docker-config <file>", "use the logins of this Docker configuration")
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      examples([
+        ["from Docker Hub", "luminaguard image pull docker.io/debian:12 --name debian"],
+        ["from a registry here", "luminaguard image pull localhost:5000/tools:1"],
+      ]),
+    )
+    .action((reference: string, options: Record<string, unknown>) =>
+      done(
+        import("./commands/image.ts").then(({ imagePull }) => imagePull(io, reference, options)),
+      ),
+    );
+  image
+    .command("import")
+    .description("take an image from files of this host")
+    .argument("<path>", "OCI layout, docker-archive, tar of a root, or folder")
+    .option("--name <name>", "name of the image; otherwise the last part of the path")
+    .option("--tag <tag>", "which image, where there are several")
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      examples([["what docker save wrote", "luminaguard image import tools.tar --name tools"]]),
+    )
+    .action((path: string, options: Record<string, unknown>) =>
+      done(import("./commands/image.ts").then(({ imageImport }) => imageImport(io, path, options))),
     );
   image
     .command("ls")

@@ -3,15 +3,15 @@
  * manifest, which names all the others by digest. What goes in is decided by the request, the
  * package lists and the guest's sources, and by nothing else of the host.
  */
-import { chmod, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { unpackArm64Kernel } from "./arm64-kernel.ts";
 import { findApplets } from "./busybox-applets.ts";
 import { createApt } from "./apt.ts";
 import type { Apt } from "./apt.ts";
 import type { AptPackage } from "./apt-records.ts";
 import { fetchDebianGo } from "./debian-go.ts";
-import { sha256OfFile } from "./file-digest.ts";
+import { describeFiles } from "./describe-files.ts";
 import { buildGuestBinary } from "./guest-binary.ts";
 import type { GuestBinary } from "./guest-binary.ts";
 import type { HostTools } from "./host-tools.ts";
@@ -28,12 +28,12 @@ import {
   manifestName,
   rootLayerName,
 } from "./manifest.ts";
-import type { ImageArch, ImageManifest, ManifestFile, ManifestPackage } from "./manifest.ts";
+import type { ImageArch, ImageManifest, ManifestPackage } from "./manifest.ts";
 import { buildRootLayer } from "./root-layer.ts";
 import { renderSources } from "./source-references.ts";
 
 export interface BuildProgress {
-  readonly phase: "packages" | "guest" | "initramfs" | "layer" | "publish";
+  readonly phase: "packages" | "guest" | "initramfs" | "layer" | "publish" | "pull";
   readonly detail: string;
 }
 
@@ -197,22 +197,6 @@ function describePackages(parts: Parts): ManifestPackage[] {
   add(parts.busybox, "base");
   for (const each of parts.layer) add(each, "layer");
   return [...listed.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-async function describeFiles(folder: string): Promise<ManifestFile[]> {
-  const files: ManifestFile[] = [];
-  for (const name of await readdir(folder, { recursive: true })) {
-    const path = join(folder, name);
-    const stats = await lstat(path);
-    if (!stats.isFile()) continue;
-    await chmod(path, 0o644); // whatever the caller's umask
-    files.push({
-      path: name.split(sep).join("/"),
-      bytes: stats.size,
-      sha256: await sha256OfFile(path),
-    });
-  }
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function mebibytes(packages: readonly AptPackage[]): number {

@@ -18,10 +18,12 @@ export interface CacheFolders {
   readonly builds: string;
   readonly packages: string;
   readonly guest: string;
+  /** of images in registries */
+  readonly blobs: string;
 }
 
 export interface CacheItem {
-  readonly kind: "image" | "package" | "guest" | "leftover";
+  readonly kind: "image" | "package" | "guest" | "blob" | "leftover";
   readonly path: string;
   readonly bytes: number;
   /** since 1970, in `ms` */
@@ -69,6 +71,8 @@ export async function listCache(
   }
   for (const name of await readdir(folders.guest).catch(() => []))
     await add("guest", join(folders.guest, name));
+  for (const name of await readdir(folders.blobs).catch(() => []))
+    await add("blob", join(folders.blobs, name));
   for (const path of await listLeftovers(folders.builds)) await add("leftover", path);
   return items.sort((a, b) => b.usedAtMs - a.usedAtMs);
 }

@@ -6,26 +6,35 @@
  *   CACHE/images/verified/    what each image's files looked like when they were last hashed
  *   CACHE/images/tmp/         builds under way
  *   CACHE/packages/           fetched .deb files, by SHA-256
+ *   CACHE/blobs/              fetched parts of images in registries, by SHA-256
  *   CACHE/guest/              guest agents that were built
  *
  * An image is published by one rename and never changed afterwards.
  */
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
 import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
 import type * as BuildImage from "./build-image.ts";
 import type { BuildProgress } from "./build-image.ts";
 import { digestGuestSources } from "./guest-sources.ts";
 import { createHostTools, explainDisk } from "./host-tools.ts";
-import { checkImageName, createImageNames, renderBuildCommand } from "./image-names.ts";
-import type { ImageNames, NamedImage } from "./image-names.ts";
+import {
+  checkImageName,
+  createImageNames,
+  renderBuildCommand,
+  renderRemakeCommand,
+} from "./image-names.ts";
+import type { ImageNames, ImageOrigin, NamedImage } from "./image-names.ts";
 import { pruneCache, listCache } from "./image-cache.ts";
 import type { CacheFolders, CacheItem, PruneOptions, PruneResult } from "./image-cache.ts";
 import { publishImage } from "./publish-image.ts";
 import { readImageManifest, verifyImageFolder } from "./image-verify.ts";
 import { digestOf, initramfsName, isImageDigest, kernelName, rootLayerName } from "./manifest.ts";
 import type { ImageArch, ImageDigest, ImageManifest } from "./manifest.ts";
+import { parseReference, renderReference } from "./oci/reference.ts";
+import type { ImageReference } from "./oci/reference.ts";
+import type { ImportRequest, PullRequest } from "./oci/request.ts";
 
 interface ImageStoreOptions {
   /** LuminaGuard's cache folder; made where it is missing */
@@ -49,6 +58,8 @@ export interface BuildRequest {
   /** @default this host's */
   readonly arch?: ImageArch;
 }
+
+export type { ImportRequest, PullRequest };
 
 export interface BuildOptions {
   readonly signal?: AbortSignal;
@@ -82,6 +93,10 @@ export interface ImageSummary {
 export interface ImageStore {
   /** builds and names an image; the name is moved only when all is there */
   readonly build: (request: BuildRequest, options?: BuildOptions) => Promise<Image>;
+  /** fetches an image from a registry; IMAGE_NOT_FOUND, IMAGE_PULL_FAILED, IMAGE_INVALID */
+  readonly pull: (request: PullRequest, options?: BuildOptions) => Promise<Image>;
+  /** takes an image from this host's files; IMAGE_INVALID, USAGE */
+  readonly import: (request: ImportRequest, options?: BuildOptions) => Promise<Image>;
   /** an image whose files are as they were built; IMAGE_NOT_FOUND, IMAGE_INVALID */
   readonly open: (
     nameOrDigest: string,
@@ -118,9 +133,20 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     builds: join(images, "tmp"),
     packages: join(options.cacheDir, "packages"),
     guest: join(options.cacheDir, "guest"),
+    blobs: join(options.cacheDir, "blobs"),
   };
   const names = createImageNames(folders.names);
   const open = createOpener(folders, names);
+  const keep: KeepImage = async (name, origin, make, { signal, onProgress = () => undefined }) => {
+    try {
+      const digest = await makeAndPublish(folders, make, onProgress);
+      await open(digest, { full: true, signal });
+      await names.set(name, { digest, packages: [], origin });
+    } catch (error) {
+      throw explainDisk(error, options.cacheDir);
+    }
+    return open(name, { signal });
+  };
   return {
     build: async (request, { signal, onProgress = () => undefined } = {}) => {
       const packages = checkRequest(request);
@@ -133,6 +159,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
       }
       return open(request.name, { signal });
     },
+    ...createTakers(options, folders, keep),
     open: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { signal }),
     verify: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { full: true, signal }),
     isCurrent: async ({ manifest }) =>
@@ -152,6 +179,41 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   };
 }
 
+type KeepImage = (
+  name: string,
+  origin: ImageOrigin,
+  make: MakeImage,
+  settings: BuildOptions,
+) => Promise<Image>;
+
+/** The ways in for images from outside. Their code is loaded when one is taken. */
+function createTakers(
+  options: ImageStoreOptions,
+  folders: StoreFolders,
+  keep: KeepImage,
+): Pick<ImageStore, "pull" | "import"> {
+  return {
+    pull: async (request, settings = {}) => {
+      const { pullImage } = await import("./oci/pull-image.ts");
+      const { reference, name } = namePulled(request);
+      const make: MakeImage = async (work, output) =>
+        pullImage(request, {
+          ...{ reference, output, work, blobsFolder: folders.blobs, arch: hostArch() },
+          ...{ env: options.env ?? {}, ...settings },
+        });
+      const origin = { kind: "pulled", from: renderReference(reference) } as const;
+      return keep(name, origin, make, settings);
+    },
+    import: async (request, settings = {}) => {
+      const { importImage } = await import("./oci/import-image.ts");
+      const name = nameImported(request);
+      const make: MakeImage = async (work, output) =>
+        importImage(request, { output, work, arch: hostArch(), ...settings });
+      return keep(name, { kind: "imported", from: resolve(request.path) }, make, settings);
+    },
+  };
+}
+
 /** The packages to add; USAGE where the name does not go with them. */
 function checkRequest({ name, packages = [] }: BuildRequest): readonly string[] {
   checkImageName(name);
@@ -167,20 +229,21 @@ type Opener = (
 ) => Promise<Image>;
 
 function createOpener(folders: StoreFolders, names: ImageNames): Opener {
-  const find = async (text: string): Promise<Pick<NamedImage, "name" | "digest" | "packages">> => {
+  const find = async (text: string): Promise<Omit<NamedImage, "namedAtMs">> => {
     if (!isImageDigest(text)) return { name: text, ...(await names.get(text)) };
     const named = (await names.list()).find((each) => each.digest === text);
     return named ?? { name: "NAME", digest: text, packages: ["…"] };
   };
   return async (nameOrDigest, options) => {
-    const { digest, name, packages } = await find(nameOrDigest);
+    const found = await find(nameOrDigest);
+    const { digest, name } = found;
     const folder = join(folders.images, digest);
     const manifest = await verifyImageFolder({
       ...options,
       folder,
       digest,
       recordPath: join(folders.verified, `${digest}.json`),
-      rebuildHint: `build it again: ${renderBuildCommand(name, packages)}`,
+      rebuildHint: `build it again: ${renderRemakeCommand(name, found)}`,
     });
     return toImage(nameOrDigest, folder, digest, manifest);
   };
@@ -195,28 +258,40 @@ async function buildAndPublish(
     onProgress,
   }: { readonly signal: AbortSignal | undefined; readonly onProgress: ProgressSink },
 ): Promise<ImageDigest> {
-  await mkdir(folders.images, { recursive: true, mode: 0o700 });
-  await removeLeftovers(folders.builds);
-  await using work = await createBuildFolder(folders.builds);
-  const output = join(work.path, "image");
   const env = options.env ?? {};
   const { buildImage } = await loadBuilder();
   const { arch = hostArch() } = request;
   const foreignLists = join(folders.packages, `lists-${arch}`);
-  const bytes = await buildImage({
-    tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
-    arch,
-    packages: request.packages ?? [],
-    workFolder: work.path,
-    outputFolder: output,
-    packagesFolder: folders.packages,
-    guestFolder: folders.guest,
-    listsFolder: options.aptListsDir,
-    foreignListsFolder: arch === hostArch() ? undefined : foreignLists,
-    guestSourcesFolder: options.guestSourcesDir,
-    onProgress,
-  });
-  const digest = digestOf(bytes);
+  const make: MakeImage = async (work, output) =>
+    buildImage({
+      tools: createHostTools({ env, signal, cacheDir: options.cacheDir }),
+      arch,
+      packages: request.packages ?? [],
+      workFolder: work,
+      outputFolder: output,
+      packagesFolder: folders.packages,
+      guestFolder: folders.guest,
+      listsFolder: options.aptListsDir,
+      foreignListsFolder: arch === hostArch() ? undefined : foreignLists,
+      guestSourcesFolder: options.guestSourcesDir,
+      onProgress,
+    });
+  return makeAndPublish(folders, make, onProgress);
+}
+
+/** Makes an image's files in `output`, and gives its manifest's bytes. */
+type MakeImage = (work: string, output: string) => Promise<Buffer>;
+
+async function makeAndPublish(
+  folders: StoreFolders,
+  make: MakeImage,
+  onProgress: ProgressSink,
+): Promise<ImageDigest> {
+  await mkdir(folders.images, { recursive: true, mode: 0o700 });
+  await removeLeftovers(folders.builds);
+  await using work = await createBuildFolder(folders.builds);
+  const output = join(work.path, "image");
+  const digest = digestOf(await make(work.path, output));
   onProgress({ phase: "publish", detail: digest });
   await publishImage({
     from: output,
@@ -225,6 +300,28 @@ async function buildAndPublish(
     workFolder: work.path,
   });
   return digest;
+}
+
+function namePulled({ reference, name }: PullRequest): { reference: ImageReference; name: string } {
+  const parsed = parseReference(reference);
+  if (name !== undefined) checkOwnName(name);
+  return { reference: parsed, name: name ?? renderReference(parsed) };
+}
+
+function nameImported({ path, name }: ImportRequest): string {
+  const plain = basename(resolve(path)).replace(/(?:\.(?:tar|tgz|gz|zst))+$/, "");
+  const chosen = name ?? plain.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-");
+  checkOwnName(chosen);
+  return chosen;
+}
+
+/** "base" is what every other image is made on. */
+function checkOwnName(name: string): void {
+  checkImageName(name);
+  if (name !== "base") return;
+  throw new LuminaGuardError("USAGE", "the name base is of the image that all others stand on", {
+    hint: "give the image another name: --name NAME",
+  });
 }
 
 function toImage(

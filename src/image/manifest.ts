@@ -51,9 +51,22 @@ export interface ManifestFile {
   readonly sha256: string;
 }
 
+/** How the program of an image from a registry or an archive is to be run. */
+export interface ContainerConfig {
+  /** words before the command's */
+  readonly entrypoint: readonly string[];
+  /** the command where none is given */
+  readonly cmd: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** `uid:gid`, as numbers */
+  readonly user: string;
+  /** absolute */
+  readonly workdir: string;
+}
+
 export interface ImageManifest {
   readonly schema: 1;
-  readonly kind: "base" | "packages";
+  readonly kind: "base" | "packages" | "oci";
   readonly arch: ImageArch;
   readonly kernelRelease: string;
   readonly guest: {
@@ -69,6 +82,8 @@ export interface ImageManifest {
   readonly packages: readonly ManifestPackage[];
   /** every file of the image but the manifest, sorted by path */
   readonly files: readonly ManifestFile[];
+  /** of kind "oci" alone */
+  readonly container?: ContainerConfig | undefined;
 }
 
 const sourceSchema = v.strictObject({ name: v.string(), version: v.string() });
@@ -83,13 +98,22 @@ const packageSchema = v.strictObject({
 });
 const manifestSchema: v.GenericSchema<unknown, ImageManifest> = v.strictObject({
   schema: v.literal(1),
-  kind: v.picklist(["base", "packages"]),
+  kind: v.picklist(["base", "packages", "oci"]),
   arch: v.picklist(["amd64", "arm64"]),
   kernelRelease: v.string(),
   guest: v.strictObject({ sha256: hexSchema, sourcesSha256: hexSchema, go: v.string() }),
   requested: v.array(v.string()),
   packages: v.array(packageSchema),
   files: v.array(v.strictObject({ path: pathSchema, bytes: countSchema, sha256: hexSchema })),
+  container: v.optional(
+    v.strictObject({
+      entrypoint: v.array(v.string()),
+      cmd: v.array(v.string()),
+      env: v.record(v.string(), v.string()),
+      user: v.pipe(v.string(), v.regex(/^\d+:\d+$/)),
+      workdir: v.pipe(v.string(), v.startsWith("/")),
+    }),
+  ),
 });
 
 /** Keys sorted at every depth, two spaces, one newline at the end. */

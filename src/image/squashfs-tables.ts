@@ -2,7 +2,7 @@
  * Encodes the tables of a squashfs 4.0 file system, all uncompressed. Format: the kernel's
  * fs/squashfs/squashfs_fs.h; little endian throughout.
  *
- *   superblock 96 B · file data · inode table · directory table · id table · id index
+ *   superblock 96 B · file data · inode table · directory table · id table · id index · attributes
  *
  * A table is a row of metadata blocks: two bytes length (with the bit for "not compressed"), then
  * up to 8 KiB. A place in one is a reference: offset of the block in the table, and within it.
@@ -12,12 +12,15 @@
 const blockBytes: number = 128 * 1024;
 export const superblockBytes = 96;
 
-const metadataBytes = 8192;
+export const metadataBytes = 8192;
 const notCompressedMetadata = 0x8000;
 const notCompressedData = 1 << 24;
 const none32 = 0xffff_ffff;
 const none64 = 0xffff_ffff_ffff_ffffn;
 const headerEntriesMax = 256;
+/** nothing compressed (0x1 inodes, 0x2 data, 0x8 and 0x10 no fragments, 0x100 attributes, 0x800 ids) */
+const flags = 0x091b;
+const flagNoXattrs = 0x200;
 
 export interface MetadataReference {
   /** of the metadata block, from the start of the table */
@@ -26,7 +29,7 @@ export interface MetadataReference {
   readonly offset: number;
 }
 
-interface MetadataTable {
+export interface MetadataTable {
   readonly append: (bytes: Buffer) => MetadataReference;
   /** where the next append goes */
   readonly position: () => MetadataReference;
@@ -52,7 +55,7 @@ export function createMetadataTable(): MetadataTable {
   };
 }
 
-function encodeMetadata(content: Buffer): Buffer {
+export function encodeMetadata(content: Buffer): Buffer {
   const blocks: Buffer[] = [];
   for (let start = 0; start < content.length; start += metadataBytes) {
     const block = content.subarray(start, start + metadataBytes);
@@ -72,11 +75,23 @@ export interface InodeHeader {
   /** seconds since 1970 */
   readonly mtimeS: number;
   readonly inode: number;
+  /** place in the table of extended attributes, or `noXattrs` */
+  readonly xattrs: number;
 }
 
 /** as a directory names a kind; inodes with more fields have 7 added */
-export const inodeType = { directory: 1, file: 2, symlink: 3 } as const;
+export const inodeType = {
+  directory: 1,
+  file: 2,
+  symlink: 3,
+  "block-device": 4,
+  "character-device": 5,
+  fifo: 6,
+  socket: 7,
+} as const;
 const extended = 7;
+/** in place of a number of extended attributes, for an inode that has none */
+export const noXattrs = 0xffff_ffff;
 
 function encodeHeader(type: number, header: InodeHeader, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
@@ -97,7 +112,8 @@ export interface FileExtent {
 
 export function encodeFileInode(header: InodeHeader, extent: FileExtent, links: number): Buffer {
   const blocks = encodeBlockSizes(extent.bytes);
-  if (links === 1 && extent.start < none32 && extent.bytes < none32) {
+  const isSmall = extent.start < none32 && extent.bytes < none32;
+  if (links === 1 && isSmall && header.xattrs === noXattrs) {
     const inode = encodeHeader(inodeType.file, header, 32);
     inode.writeUInt32LE(extent.start, 16);
     inode.writeUInt32LE(none32, 20); // no fragment
@@ -109,7 +125,7 @@ export function encodeFileInode(header: InodeHeader, extent: FileExtent, links: 
   inode.writeBigUInt64LE(BigInt(extent.bytes), 24);
   inode.writeUInt32LE(links, 40);
   inode.writeUInt32LE(none32, 44); // no fragment
-  inode.writeUInt32LE(none32, 52); // no extended attributes
+  inode.writeUInt32LE(header.xattrs, 52);
   return Buffer.concat([inode, blocks]);
 }
 
@@ -125,10 +141,34 @@ function encodeBlockSizes(bytes: number): Buffer {
 
 export function encodeSymlinkInode(header: InodeHeader, target: string, links: number): Buffer {
   const text = Buffer.from(target);
-  const inode = encodeHeader(inodeType.symlink, header, 24);
+  const more = header.xattrs === noXattrs ? 0 : extended;
+  const inode = encodeHeader(inodeType.symlink + more, header, 24);
   inode.writeUInt32LE(links, 16);
   inode.writeUInt32LE(text.length, 20);
-  return Buffer.concat([inode, text]);
+  return Buffer.concat(more === 0 ? [inode, text] : [inode, text, encodeNumber(header.xattrs)]);
+}
+
+/** A device, a named pipe or a socket. `device` is what the kernel's new_encode_dev makes of its numbers. */
+export function encodeSpecialInode(
+  header: InodeHeader,
+  kind: "block-device" | "character-device" | "fifo" | "socket",
+  links: number,
+  device: readonly [major: number, minor: number],
+): Buffer {
+  const [major, minor] = device;
+  const more = header.xattrs === noXattrs ? 0 : extended;
+  const parts = [encodeHeader(inodeType[kind] + more, header, 16), encodeNumber(links)];
+  if (kind === "block-device" || kind === "character-device") {
+    parts.push(encodeNumber((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)));
+  }
+  if (more !== 0) parts.push(encodeNumber(header.xattrs));
+  return Buffer.concat(parts);
+}
+
+function encodeNumber(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value >>> 0);
+  return bytes;
 }
 
 interface DirectoryPlace {
@@ -143,7 +183,7 @@ interface DirectoryPlace {
 export function encodeDirectoryInode(header: InodeHeader, place: DirectoryPlace): Buffer {
   const { listing, links, parentInode } = place;
   const size = place.listingBytes + 3; // counts "." and ".." as the kernel does
-  if (size <= 0xffff) {
+  if (size <= 0xffff && header.xattrs === noXattrs) {
     const inode = encodeHeader(inodeType.directory, header, 32);
     inode.writeUInt32LE(listing.block, 16);
     inode.writeUInt32LE(links, 20);
@@ -159,7 +199,7 @@ export function encodeDirectoryInode(header: InodeHeader, place: DirectoryPlace)
   inode.writeUInt32LE(parentInode, 28);
   inode.writeUInt16LE(0, 32); // no index of the listing
   inode.writeUInt16LE(listing.offset, 34);
-  inode.writeUInt32LE(none32, 36); // no extended attributes
+  inode.writeUInt32LE(header.xattrs, 36);
   return inode;
 }
 
@@ -209,6 +249,11 @@ function encodeRun(first: DirectoryItem, run: readonly DirectoryItem[]): Buffer 
   return Buffer.concat([header, ...items]);
 }
 
+interface AttributeTable {
+  /** the bytes that stand at `start`, and where the index in them begins; undefined without attributes */
+  readonly encode: (start: number) => { bytes: Buffer; indexStart: number } | undefined;
+}
+
 interface SquashfsTables {
   readonly inodes: Buffer;
   readonly directories: Buffer;
@@ -216,6 +261,7 @@ interface SquashfsTables {
   readonly ids: readonly number[];
   readonly root: MetadataReference;
   readonly inodeCount: number;
+  readonly xattrs: AttributeTable;
   /** end of the file data, where the tables begin */
   readonly start: number;
   /** time of the file system, in seconds since 1970 */
@@ -234,7 +280,9 @@ export function encodeTables(tables: SquashfsTables): { superblock: Buffer; rest
   for (let block = 0; block * 8 < index.length; block += 1) {
     index.writeBigUInt64LE(BigInt(idStart + block * (metadataBytes + 2)), block * 8);
   }
-  const bytesUsed = indexStart + index.length;
+  const xattrStart = indexStart + index.length;
+  const xattrs = tables.xattrs.encode(xattrStart);
+  const bytesUsed = xattrStart + (xattrs?.bytes.length ?? 0);
   const superblock = Buffer.alloc(superblockBytes);
   superblock.write("hsqs", 0, "latin1");
   superblock.writeUInt32LE(tables.inodeCount, 4);
@@ -243,14 +291,14 @@ export function encodeTables(tables: SquashfsTables): { superblock: Buffer; rest
   superblock.writeUInt32LE(0, 16); // fragments
   superblock.writeUInt16LE(1, 20); // zlib, which nothing here uses
   superblock.writeUInt16LE(Math.log2(blockBytes), 22);
-  superblock.writeUInt16LE(0x0a1b, 24); // nothing compressed, no fragments, no extended attributes
+  superblock.writeUInt16LE(xattrs === undefined ? flags | flagNoXattrs : flags, 24);
   superblock.writeUInt16LE(ids.length, 26);
   superblock.writeUInt16LE(4, 28);
   superblock.writeBigUInt64LE((BigInt(tables.root.block) << 16n) | BigInt(tables.root.offset), 32);
   const places = [
     BigInt(bytesUsed),
     BigInt(indexStart),
-    none64,
+    xattrs === undefined ? none64 : BigInt(xattrs.indexStart),
     BigInt(start),
     BigInt(start + inodes.length),
     none64,
@@ -258,5 +306,6 @@ export function encodeTables(tables: SquashfsTables): { superblock: Buffer; rest
   ];
   places.forEach((place, at) => superblock.writeBigUInt64LE(place, 40 + at * 8));
   const padding = Buffer.alloc((4096 - (bytesUsed % 4096)) % 4096);
-  return { superblock, rest: Buffer.concat([inodes, directories, idBlocks, index, padding]) };
+  const parts = [inodes, directories, idBlocks, index, xattrs?.bytes ?? Buffer.alloc(0), padding];
+  return { superblock, rest: Buffer.concat(parts) };
 }

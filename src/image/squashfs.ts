@@ -5,14 +5,15 @@
  * folder the time and the owner of the run).
  */
 import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
 import { posix } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
+import { createSquashfsData } from "./squashfs-data.ts";
 import {
   createMetadataTable,
   encodeDirectoryInode,
   encodeFileInode,
   encodeListing,
+  encodeSpecialInode,
   encodeSymlinkInode,
   encodeTables,
   inodeType,
@@ -24,6 +25,8 @@ import type {
   InodeHeader,
   MetadataReference,
 } from "./squashfs-tables.ts";
+import { createXattrTable } from "./squashfs-xattrs.ts";
+import type { Xattrs, XattrTable } from "./squashfs-xattrs.ts";
 
 interface NodeOwner {
   /** below the root, without leading or trailing slash */
@@ -33,6 +36,15 @@ interface NodeOwner {
   readonly gid: number;
   /** in whole seconds since 1970 */
   readonly mtimeS: number;
+  /** those of `user.`, `trusted.` and `security.` are kept
+   * @default none */
+  readonly xattrs?: Xattrs | undefined;
+}
+
+interface SpecialFile {
+  readonly kind: "block-device" | "character-device" | "fifo" | "socket";
+  /** of devices; 0, 0 for the others */
+  readonly device: readonly [major: number, minor: number];
 }
 
 export type SquashfsEntry =
@@ -42,14 +54,23 @@ export type SquashfsEntry =
       readonly kind: "file";
       readonly bytes: number;
       readonly content: AsyncIterable<Uint8Array>;
-    });
+    })
+  /** a file whose content was appended before */
+  | (NodeOwner & { readonly kind: "stored"; readonly extent: FileExtent })
+  | (NodeOwner & SpecialFile);
 
 export interface SquashfsWriter {
   readonly has: (path: string) => boolean;
   readonly paths: () => ReadonlySet<string>;
-  /** adds an entry whose path is new; folders above it that were not added are made */
+  /** adds an entry whose path is new, or the root folder's own facts; folders above it that were not added are made */
   readonly add: (entry: SquashfsEntry) => Promise<void>;
-  /** a second name of a file that is there; false where it is not */
+  /** writes content that `stored` entries name later, up to `bytesMax` and one piece */
+  readonly append: (content: AsyncIterable<Uint8Array>, bytesMax: number) => Promise<FileExtent>;
+  /** content that was appended */
+  readonly read: (extent: FileExtent) => Promise<Buffer>;
+  /** moves these, sorted by their start, together; all other content is gone */
+  readonly compact: (kept: readonly FileExtent[]) => Promise<FileExtent[]>;
+  /** a second name of what is there and is no folder; false where it is not */
   readonly link: (path: string, target: string) => boolean;
   /** writes the tables and closes the file */
   readonly finish: () => Promise<void>;
@@ -65,27 +86,29 @@ interface FileNode {
   number: number;
   written: MetadataReference | undefined;
 }
-interface SymlinkNode {
-  readonly kind: "symlink";
+interface LeafNode {
+  readonly kind: "leaf";
   readonly owner: NodeOwner;
-  readonly target: string;
+  readonly leaf: { readonly kind: "symlink"; readonly target: string } | SpecialFile;
+  links: number;
   number: number;
+  written: MetadataReference | undefined;
 }
 interface DirectoryNode {
   readonly kind: "directory";
-  readonly owner: NodeOwner;
+  owner: NodeOwner;
   readonly children: Map<string, SquashfsNode>;
   number: number;
 }
-type SquashfsNode = FileNode | SymlinkNode | DirectoryNode;
+type SquashfsNode = FileNode | LeafNode | DirectoryNode;
 
 /** @param ownTimeS time of the file system and of folders no entry brought, in seconds since 1970 */
 export async function createSquashfs(path: string, ownTimeS: number): Promise<SquashfsWriter> {
-  const file = await open(path, "wx", 0o644);
+  const file = await open(path, "wx+", 0o644);
   const root = createDirectory({ path: "", mode: 0o755, uid: 0, gid: 0, mtimeS: ownTimeS });
   const nodes = new Map<string, SquashfsNode>([["", root]]);
   const paths = new Set<string>();
-  let end = superblockBytes;
+  const data = createSquashfsData(file, superblockBytes);
 
   const folderAt = (folderPath: string): DirectoryNode => {
     const key = folderPath === "." ? "" : folderPath;
@@ -106,31 +129,29 @@ export async function createSquashfs(path: string, ownTimeS: number): Promise<Sq
     has: (nodePath) => nodes.has(nodePath),
     paths: () => paths,
     add: async (entry) => {
-      if (entry.kind === "directory") place(entry.path, createDirectory(entry));
-      else if (entry.kind === "symlink") {
-        place(entry.path, { kind: "symlink", owner: entry, target: entry.target, number: 0 });
-      } else {
-        const extent = { start: end, bytes: entry.bytes };
-        await writeContent(file, extent, entry);
-        end += entry.bytes;
-        place(entry.path, {
-          kind: "file",
-          owner: entry,
-          extent,
-          links: 1,
-          number: 0,
-          written: undefined,
-        });
-      }
+      if (entry.path === "" && entry.kind === "directory") root.owner = entry;
+      else if (entry.kind === "directory") place(entry.path, createDirectory(entry));
+      else if (entry.kind === "stored") place(entry.path, createFile(entry, entry.extent));
+      else if (entry.kind === "file") {
+        const extent = await data.append(entry.content, entry.bytes);
+        if (extent.bytes !== entry.bytes)
+          throw refused(entry.path, "is not as long as its package says");
+        place(entry.path, createFile(entry, extent));
+      } else place(entry.path, createLeaf(entry));
     },
+    append: data.append,
+    read: data.read,
+    compact: data.compact,
     link: (nodePath, target) => {
       const node = nodes.get(target);
-      if (node?.kind !== "file") return false;
+      if (node === undefined || node.kind === "directory") return false;
       place(nodePath, node);
       node.links += 1;
       return true;
     },
     finish: async () => {
+      await data.flush();
+      const end = data.end();
       const { superblock, rest } = encodeTree(root, end, ownTimeS);
       await file.write(rest, 0, rest.length, end);
       await file.write(superblock, 0, superblock.length, 0);
@@ -145,18 +166,12 @@ function createDirectory(owner: NodeOwner): DirectoryNode {
   return { kind: "directory", owner, children: new Map(), number: 0 };
 }
 
-async function writeContent(
-  file: FileHandle,
-  extent: FileExtent,
-  entry: Extract<SquashfsEntry, { kind: "file" }>,
-): Promise<void> {
-  let at = extent.start;
-  for await (const piece of entry.content) {
-    await file.write(piece, 0, piece.length, at);
-    at += piece.length;
-  }
-  if (at !== extent.start + extent.bytes)
-    throw refused(entry.path, "is not as long as its package says");
+function createFile(owner: NodeOwner, extent: FileExtent): FileNode {
+  return { kind: "file", owner, extent, links: 1, number: 0, written: undefined };
+}
+
+function createLeaf(entry: NodeOwner & LeafNode["leaf"]): LeafNode {
+  return { kind: "leaf", owner: entry, leaf: entry, links: 1, number: 0, written: undefined };
 }
 
 /** Writes children before their folder, since a listing refers to their inodes. */
@@ -167,11 +182,13 @@ function encodeTree(
 ): { superblock: Buffer; rest: Buffer } {
   const inodes = createMetadataTable();
   const directories = createMetadataTable();
-  const ids: number[] = [];
+  const xattrs: XattrTable = createXattrTable();
+  const ids = new Map<number, number>();
   const inodeCount = numberNodes(root);
   const idIndex = (id: number): number => {
-    if (!ids.includes(id)) ids.push(id);
-    return ids.indexOf(id);
+    const index = ids.get(id) ?? ids.size;
+    ids.set(id, index);
+    return index;
   };
   const headerOf = (node: SquashfsNode): InodeHeader => ({
     mode: node.owner.mode,
@@ -179,17 +196,16 @@ function encodeTree(
     gidIndex: idIndex(node.owner.gid),
     mtimeS: node.owner.mtimeS,
     inode: node.number,
+    xattrs: xattrs.add(node.owner.xattrs),
   });
   const write = (node: SquashfsNode, parentInode: number): MetadataReference => {
-    if (node.kind === "symlink")
-      return inodes.append(encodeSymlinkInode(headerOf(node), node.target, 1));
-    if (node.kind === "file") {
-      node.written ??= inodes.append(encodeFileInode(headerOf(node), node.extent, node.links));
+    if (node.kind !== "directory") {
+      node.written ??= inodes.append(encodeLeaf(headerOf(node), node));
       return node.written;
     }
     const items = sortedChildren(node).map(([name, child]): DirectoryItem => ({
-      name: Buffer.from(name),
-      type: inodeType[child.kind],
+      name,
+      type: inodeType[child.kind === "leaf" ? child.leaf.kind : child.kind],
       inode: child.number,
       reference: write(child, node.number),
     }));
@@ -203,12 +219,20 @@ function encodeTree(
   return encodeTables({
     inodes: inodes.encode(),
     directories: directories.encode(),
-    ids,
+    ids: [...ids.keys()],
     root: rootReference,
     inodeCount,
+    xattrs,
     start,
     madeAtS,
   });
+}
+
+function encodeLeaf(header: InodeHeader, node: FileNode | LeafNode): Buffer {
+  if (node.kind === "file") return encodeFileInode(header, node.extent, node.links);
+  const { leaf, links } = node;
+  if (leaf.kind === "symlink") return encodeSymlinkInode(header, leaf.target, links);
+  return encodeSpecialInode(header, leaf.kind, links, leaf.device);
 }
 
 /** Numbers from 1 in the order of paths; a file with several names has one. Gives how many. */
@@ -225,8 +249,12 @@ function numberNodes(root: DirectoryNode): number {
 }
 
 /** Sorted by the bytes of the name, as the kernel looks them up. */
-function sortedChildren(node: DirectoryNode): [string, SquashfsNode][] {
-  return [...node.children].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+function sortedChildren(node: DirectoryNode): [Buffer, SquashfsNode][] {
+  const named = [...node.children].map(([name, child]): [Buffer, SquashfsNode] => [
+    Buffer.from(name),
+    child,
+  ]);
+  return named.sort(([a], [b]) => Buffer.compare(a, b));
 }
 
 function refused(path: string, why: string): LuminaGuardError {

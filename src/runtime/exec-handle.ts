@@ -12,8 +12,8 @@ export interface ExecOptions {
   /** folder in the machine
    * @default "/workspace" */
   readonly cwd?: string | undefined;
-  /** number or name of a user in the machine
-   * @default "1000" */
+  /** number or name of a user in the machine, or uid:gid
+   * @default the image's own, else "1000" */
   readonly user?: string | undefined;
   /** longest run in `ms`, 0 for no limit
    * @default 0 */

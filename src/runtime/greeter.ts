@@ -1,6 +1,7 @@
 /** The host's part of a machine's boot, spoken on its wire: the link between `vm` and `wire`. */
 import { setTimeout } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
+import { isLuminaGuardError } from "../errors.ts";
 import type { Greeter } from "../vm/hypervisor.ts";
 import { vmLimits } from "../vm/spec.ts";
 import { WireClient } from "../wire/wire-client.ts";
@@ -48,8 +49,7 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
         // whatever a clone's first requests touch is in memory then, for every clone
         await client.resume("template", { signal });
         for (const argv of [["true"], ["sh", "-c", "echo ready"]]) {
-          const output = client.exec({ argv, cwd: "/" }, { signal }).output();
-          while ((await output.next()).done !== true);
+          await warm(client, argv, signal);
         }
       } finally {
         client.close();
@@ -89,6 +89,23 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
     },
     wire,
   };
+}
+
+/** Runs a command for what it brings into memory; an image from outside may have none of its kind. */
+async function warm(
+  client: WireClient,
+  argv: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    const output = client.exec({ argv, cwd: "/" }, { signal }).output();
+    while ((await output.next()).done !== true);
+  } catch (error) {
+    const isMissing = ["EXEC_NOT_FOUND", "EXEC_NOT_EXECUTABLE"].some((code) =>
+      isLuminaGuardError(error, code as "EXEC_NOT_FOUND"),
+    );
+    if (!isMissing) throw error;
+  }
 }
 
 /** over this span a reading's error of about 1 ms is 0.05 % */

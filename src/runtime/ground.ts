@@ -7,8 +7,16 @@ import type { Config } from "../config/config.ts";
 import { readVersion } from "../config/version.ts";
 import { isLuminaGuardError } from "../errors.ts";
 import type { BuildProgress } from "../image/build-image.ts";
-import type { Image, ImageStore } from "../image/image-store.ts";
+import type {
+  BuildOptions,
+  Image,
+  ImageStore,
+  ImportRequest,
+  PullRequest,
+} from "../image/image-store.ts";
 import { kernelName } from "../image/manifest.ts";
+import type { ContainerConfig } from "../image/manifest.ts";
+import { namesRegistry } from "../image/oci/reference.ts";
 import { FakeHypervisor } from "../vm/backends/fake/fake.ts";
 import { probeConfinement } from "../vm/confinement-probe.ts";
 import type { ConfinementReport } from "../vm/confinement-probe.ts";
@@ -31,6 +39,8 @@ export interface PrepareOptions {
 
 export interface Prepared {
   readonly image: VmImage;
+  /** how the image wants its program run; undefined for images of ours */
+  readonly container: ContainerConfig | undefined;
   readonly hypervisor: Hypervisor;
   /** every way to run machines on this platform, best first, tried or not */
   readonly canaries: readonly CanaryResult[];
@@ -59,20 +69,52 @@ export class HostGround implements Ground {
   async prepare(imageName: string, options: PrepareOptions): Promise<Prepared> {
     const image = await this.openImage(imageName, options);
     const { hypervisor, canaries } = await this.select(image, options);
-    return { image: toVmImage(image), hypervisor, canaries };
+    const { container } = image.manifest;
+    return { image: toVmImage(image), container, hypervisor, canaries };
   }
 
-  /** An image by name. The base image is built when it is missing. */
+  /** Fetches an image from a registry, and the base image first where there is none. */
+  async pullImage(
+    request: Omit<PullRequest, "base">,
+    options: PrepareOptions = {},
+  ): Promise<Image> {
+    const base = await this.openImage(baseImage, options);
+    return this.#images.pull({ ...request, base }, toBuildOptions(options));
+  }
+
+  /** Takes an image from files of this host, and makes the base image first where there is none. */
+  async importImage(
+    request: Omit<ImportRequest, "base">,
+    options: PrepareOptions = {},
+  ): Promise<Image> {
+    const base = await this.openImage(baseImage, options);
+    return this.#images.import({ ...request, base }, toBuildOptions(options));
+  }
+
+  /**
+   * An image by name, or by a reference with its registry's host. The base image is built when it is
+   * missing, one of a registry is fetched.
+   */
   async openImage(name: string, { onPhase, signal }: PrepareOptions = {}): Promise<Image> {
     const stopping = signal === undefined ? {} : { signal };
     try {
       const image = await this.#images.open(name, stopping);
       if (name !== baseImage || (await this.#isCurrent(image))) return image;
     } catch (error) {
-      if (name !== baseImage || !isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
+      if (!isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
+      if (namesRegistry(name)) return this.pullImage({ reference: name }, { onPhase, signal });
+      if (name !== baseImage) throw error;
     }
-    const request = { name: baseImage };
-    return this.#images.build(request, { ...stopping, ...(onPhase && { onProgress: onPhase }) });
+    return this.#images.build({ name: baseImage }, toBuildOptions({ onPhase, signal }));
+  }
+
+  /** How the image of that name wants its program run; undefined for images of ours. */
+  async describeContainer(
+    name: string,
+    options: PrepareOptions = {},
+  ): Promise<ContainerConfig | undefined> {
+    if (name === baseImage) return undefined;
+    return (await this.openImage(name, options)).manifest.container;
   }
 
   /** A base image with another version's guest agent is made anew; looked at once a version. */
@@ -131,6 +173,13 @@ export class HostGround implements Ground {
   }
 }
 
+function toBuildOptions({ onPhase, signal }: PrepareOptions): BuildOptions {
+  return {
+    ...(onPhase === undefined ? {} : { onProgress: onPhase }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
 export class DryGround implements Ground {
   readonly #hypervisor: Hypervisor;
 
@@ -140,7 +189,8 @@ export class DryGround implements Ground {
 
   prepare(): Promise<Prepared> {
     const image = { digest: "0".repeat(64), kernelPath: "", initramfsPath: "" };
-    return Promise.resolve({ image, hypervisor: this.#hypervisor, canaries: [] });
+    const hypervisor = this.#hypervisor;
+    return Promise.resolve({ image, container: undefined, hypervisor, canaries: [] });
   }
 }
 

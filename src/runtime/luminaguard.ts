@@ -124,7 +124,10 @@ export class LuminaGuard implements AsyncDisposable {
     const { signal, onPhase, env = {}, bootTimeoutMs, memoryFolder, saved } = options;
     const imageName = options.image ?? this.config.image;
     this.#records?.prepare();
-    const { image, hypervisor, canaries } = await this.#ground.prepare(imageName, options);
+    const { image, container, hypervisor, canaries } = await this.#ground.prepare(
+      imageName,
+      options,
+    );
     const spec = resolveVmSpec({
       image,
       memoryMib: options.memoryMib ?? this.config.memoryMib,
@@ -143,7 +146,10 @@ export class LuminaGuard implements AsyncDisposable {
     const { name: backend, accelerator } = hypervisor;
     const desk = this.machines;
     const facts: MachineFacts = { backend, accelerator, canaries };
-    const machine = new Machine(vm, instance, greeter.wire(), { env, facts, desk, clock });
+    const machine = new Machine(vm, instance, greeter.wire(), {
+      ...{ env, facts, container },
+      ...{ desk, clock },
+    });
     this.#spawned.add(machine);
     void instance.exited.then(() => this.#spawned.delete(machine));
     await this.#recordLife(machine, { image: imageName, backend, accelerator });

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
+import type { ContainerConfig } from "../image/manifest.ts";
 import type { CanaryResult } from "../vm/canary.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { Save, VmExit, VmInstance } from "../vm/hypervisor.ts";
@@ -42,6 +43,9 @@ export interface MachineParts {
   /** variables of every command in the machine */
   readonly env: Readonly<Record<string, string>>;
   readonly facts: MachineFacts;
+  /** how the image wants its program run
+   * @default none: an image of ours */
+  readonly container?: ContainerConfig | undefined;
   /** freezes this machine as it would any other */
   readonly desk: MachineDesk;
   /** stands still while the machine is frozen */
@@ -58,6 +62,8 @@ export class Machine implements AsyncDisposable {
   readonly #wire: WireClient;
   /** what runs this machine */
   readonly facts: MachineFacts;
+  /** how the image wants its program run; undefined for images of ours */
+  readonly container: ContainerConfig | undefined;
   readonly #env: Readonly<Record<string, string>>;
   readonly #desk: MachineDesk;
   readonly #clock: PausableClock;
@@ -66,20 +72,23 @@ export class Machine implements AsyncDisposable {
     vm: ManagedVm,
     instance: VmInstance,
     wire: WireClient,
-    { env, facts, desk, clock }: MachineParts,
+    { env, facts, container, desk, clock }: MachineParts,
   ) {
     this.#vm = vm;
     this.#instance = instance;
     this.#wire = wire;
-    this.#env = env;
+    this.container = container;
+    this.#env = { ...container?.env, ...env };
     this.facts = facts;
     this.#desk = desk;
     this.#clock = clock;
+    const [uid = "1000", gid = "1000"] = container?.user.split(":") ?? [];
+    const owner = { uid, gid };
     this.files = Object.freeze({
       read: (path, options) => wire.readFile(path, options),
-      write: (path, data, options) => wire.writeFile(path, data, options),
+      write: (path, data, options) => wire.writeFile(path, data, { owner, ...options }),
       unpack: async (path, tar, options) => {
-        await wire.sendTar(path, tar, options);
+        await wire.sendTar(path, tar, { owner, ...options });
       },
       pack: (path, options) => wire.receiveTar(path, options),
     } satisfies MachineFiles);
@@ -110,7 +119,8 @@ export class Machine implements AsyncDisposable {
 
   /** Runs a command: an array, never parsed by a shell. */
   exec(argv: readonly string[], options: ExecOptions = {}): ExecHandle {
-    const { env, cwd = "/workspace", user, timeoutMs, stdin, tty, signal } = options;
+    const { env, cwd = "/workspace", timeoutMs, stdin, tty, signal } = options;
+    const user = options.user ?? this.container?.user;
     const start = {
       argv,
       env: { ...this.#env, ...env },

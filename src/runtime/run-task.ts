@@ -2,7 +2,8 @@
  * One command in one fresh machine: the folder goes in, the command runs with its output streamed,
  * what it changed comes out, and the machine is destroyed. Faces show it; nothing is applied here.
  */
-import { isLuminaGuardError, messageOf } from "../errors.ts";
+import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
+import type { ContainerConfig } from "../image/manifest.ts";
 import type { OutputChunk, TtySize } from "../wire/exec.ts";
 import type { ChangeSet, Refusal } from "../workspace/change-set.ts";
 import type { ExecHandle } from "./exec-handle.ts";
@@ -14,11 +15,15 @@ export interface TaskRequest extends Pick<
   SpawnOptions,
   "image" | "memoryMib" | "vcpus" | "env" | "hypervisor"
 > {
+  /** empty for the image's own command */
   readonly argv: readonly string[];
+  /** whether the image's entrypoint comes before the command
+   * @default true */
+  readonly entrypoint?: boolean | undefined;
   /** project folder, as `resolveWorkspaceRoot` gave it; without one nothing goes in or out */
   readonly workspace?: { readonly root: string; readonly include: readonly string[] } | undefined;
   /** folder in the machine
-   * @default "/workspace" */
+   * @default "/workspace"; without a workspace the image's own, where it has one */
   readonly workdir?: string | undefined;
   /** longest run of the command in `ms`, 0 for no limit */
   readonly timeoutMs?: number | undefined;
@@ -92,7 +97,8 @@ export async function runTask(
   face.onEnded?.();
   // a machine that ignored its limit is not asked for anything more
   const isLost = end.timedOut && end.failure !== undefined;
-  const desk = { store: lumina.changes.store, command: request.argv.join(" ") };
+  const command = resolveCommand(machine.container, request).join(" ");
+  const desk = { store: lumina.changes.store, command };
   const received = isLost ? undefined : await exchange?.receive(machine, desk, signal);
   await machine.stop();
   face.onDestroyed?.(end);
@@ -128,16 +134,33 @@ function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {
   return { machine: id, kind, ms: Math.round(spawnTimeMs), backend, accelerator, reason };
 }
 
+/**
+ * As container tools have it: the entrypoint, then the command, in whose place the image's own stands
+ * where none is given. Raises USAGE where that is nothing at all.
+ */
+export function resolveCommand(
+  container: ContainerConfig | undefined,
+  { argv, entrypoint = true }: Pick<TaskRequest, "argv" | "entrypoint">,
+): readonly string[] {
+  const before = entrypoint ? (container?.entrypoint ?? []) : [];
+  const command = [...before, ...(argv.length > 0 ? argv : (container?.cmd ?? []))];
+  if (command.length > 0) return command;
+  throw new LuminaGuardError("USAGE", "which command should run?", {
+    hint: "put it after --, as in: luminaguard run -- ls -l",
+  });
+}
+
 async function execute(
   machine: Machine,
   request: TaskRequest,
   face: TaskFace,
   signal?: AbortSignal,
 ): Promise<TaskEnd> {
-  const { argv, workdir, timeoutMs, tty, stdin } = request;
+  const { workdir, workspace, timeoutMs, tty, stdin } = request;
+  const { container } = machine;
   const startedAt = performance.now();
-  const command = machine.exec(argv, {
-    cwd: workdir,
+  const command = machine.exec(resolveCommand(container, request), {
+    cwd: workdir ?? (workspace === undefined ? container?.workdir : undefined),
     timeoutMs,
     tty,
     stdin: stdin === true ? true : undefined,

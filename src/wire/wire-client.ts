@@ -39,12 +39,19 @@ const infoSchema: v.GenericSchema<GuestInfo> = v.object({
 const writtenSchema = v.object({ files: v.number(), bytes: v.number() });
 const killedSchema = v.object({ killed: v.number() });
 
-/** owner of what is written into a machine: the user that commands run as */
-const machineUser = { uid: "1000", gid: "1000" };
+/** Owner of what is written into a machine: the user that commands run as. */
+export interface FileOwner {
+  readonly uid: string;
+  readonly gid: string;
+}
+
+const machineUser: FileOwner = { uid: "1000", gid: "1000" };
 const entropyBytes = 256;
 const partBytes = 64 * 1024;
 
 export interface WriteFileOptions extends RequestOptions {
+  /** @default 1000:1000 */
+  readonly owner?: FileOwner | undefined;
   /** permission bits
    * @default 0o644 */
   readonly mode?: number;
@@ -111,8 +118,8 @@ export class WireClient {
     data: Uint8Array | string,
     options: WriteFileOptions = {},
   ): Promise<void> {
-    const { mode = 0o644 } = options;
-    const query = { path, mode: mode.toString(8).padStart(4, "0"), ...machineUser };
+    const { mode = 0o644, owner = machineUser } = options;
+    const query = { path, mode: mode.toString(8).padStart(4, "0"), ...owner };
     const content = typeof data === "string" ? Buffer.from(data) : data;
     const headers = { ...put("/v1/file", query), "content-length": content.length };
     await sendBody(this.#session, headers, inParts(content), v.object({}), this.#timed(options));
@@ -122,9 +129,9 @@ export class WireClient {
   sendTar(
     path: string,
     tar: AsyncIterable<Uint8Array>,
-    options: RequestOptions = {},
+    options: RequestOptions & { readonly owner?: FileOwner | undefined } = {},
   ): Promise<{ readonly files: number; readonly bytes: number }> {
-    const headers = put("/v1/tar", { path, ...machineUser });
+    const headers = put("/v1/tar", { path, ...(options.owner ?? machineUser) });
     return sendBody(this.#session, headers, tar, writtenSchema, this.#timed(options));
   }
 

@@ -28,6 +28,7 @@ it("the error codes are these", () => {
     "IMAGE_NOT_FOUND",
     "IMAGE_INVALID",
     "IMAGE_BUILD_FAILED",
+    "IMAGE_PULL_FAILED",
     "WORKSPACE_REFUSED",
     "WORKSPACE_TOO_LARGE",
     "CHANGES_HOSTILE",

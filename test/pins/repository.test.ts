@@ -169,6 +169,7 @@ describe("licences", () => {
       "canonicalize Apache-2.0",
       "commander MIT",
       "diff BSD-3-Clause",
+      "fzstd MIT",
       "highlight.js BSD-3-Clause",
       "ignore MIT",
       "picomatch MIT",

@@ -30,9 +30,19 @@ var passwd struct {
 	size     int64
 }
 
-// LookUpAccount finds a user by name or number. A number without an entry is
-// an account too, as container tools have it: its group is its number.
+// LookUpAccount finds a user by name or number, or by both numbers as
+// "uid:gid". A number without an entry is an account too, as container tools
+// have it: its group is its number.
 func LookUpAccount(user string) (Account, error) {
+	if name, group, both := strings.Cut(user, ":"); both {
+		gid, ok := parseID(group)
+		if _, numeric := parseID(name); !ok || !numeric {
+			return Account{}, fmt.Errorf("not a user and a group by number: %s", user)
+		}
+		account, err := LookUpAccount(name)
+		account.GID = gid
+		return account, err
+	}
 	number, numeric := parseID(user)
 	for _, a := range accounts() {
 		if a.Name == user || numeric && a.UID == number {

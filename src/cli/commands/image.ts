@@ -1,6 +1,8 @@
 /** `luminaguard image`: what machines boot from. */
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { renderBytes } from "../../runtime/values.ts";
+import type { BuildProgress, Image } from "../../runtime/values.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";
 import type { CliIo } from "../io.ts";
@@ -16,25 +18,65 @@ export async function imageBuild(
   name: string,
   { packages = [], json }: JsonOption & { readonly packages?: readonly string[] },
 ): Promise<number> {
+  return make(io, { verb: "built", json, facts: { packages } }, (lumina, { signal, onPhase }) =>
+    lumina.images.build({ name, packages }, { signal, ...(onPhase && { onProgress: onPhase }) }),
+  );
+}
+
+export async function imagePull(
+  io: CliIo,
+  reference: string,
+  options: JsonOption & { readonly name?: string; readonly dockerConfig?: string },
+): Promise<number> {
+  const { name, dockerConfig: dockerConfigPath, json } = options;
+  return make(io, { verb: "pulled", json, facts: { reference } }, (lumina, work) =>
+    lumina.host.pullImage({ reference, name, dockerConfigPath }, work),
+  );
+}
+
+export async function imageImport(
+  io: CliIo,
+  path: string,
+  options: JsonOption & { readonly name?: string; readonly tag?: string },
+): Promise<number> {
+  const { name, tag, json } = options;
+  return make(io, { verb: "imported", json, facts: { path } }, (lumina, work) =>
+    lumina.host.importImage({ path, name, tag }, work),
+  );
+}
+
+interface MakeWords {
+  readonly verb: string;
+  readonly json: boolean | undefined;
+  /** what was asked for, as the JSON document repeats it */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+interface MakeOptions {
+  readonly signal: AbortSignal;
+  readonly onPhase: ((phase: BuildProgress) => void) | undefined;
+}
+
+/** Makes one image while a person sees how far it is. */
+async function make(
+  io: CliIo,
+  { verb, json, facts }: MakeWords,
+  work: (lumina: LuminaGuard, options: MakeOptions) => Promise<Image>,
+): Promise<number> {
   await using lumina = await createLuminaGuard();
   using signals = watchSignals(io);
   const progress = createProgress(io);
   const startedAt = performance.now();
   try {
-    const onProgress = json === true ? undefined : progress.show;
-    const image = await lumina.images.build(
-      { name, packages },
-      { signal: signals.signal, ...(onProgress && { onProgress }) },
-    );
+    const onPhase = json === true ? undefined : progress.show;
+    const { name, digest, manifest } = await work(lumina, { signal: signals.signal, onPhase });
     progress.clear();
-    const bytes = image.manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    if (json === true) printJson(io, { name, digest: image.digest, bytes, packages });
+    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+    if (json === true) printJson(io, { name, digest, bytes, ...facts });
     else {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      say(
-        io,
-        `built ${name} in ${seconds} s · ${renderBytes(bytes)} · ${image.digest.slice(0, 19)}`,
-      );
+      const what = `${renderBytes(bytes)} · ${digest.slice(0, 19)}`;
+      say(io, `${verb} ${name} in ${seconds} s · ${what}`);
     }
     return exitCodes.done;
   } catch (error) {

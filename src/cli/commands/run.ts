@@ -4,7 +4,7 @@ import { loadVariable } from "../../config/io-settings.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
-import { runTask } from "../../runtime/run-task.ts";
+import { resolveCommand, runTask } from "../../runtime/run-task.ts";
 import { createRunId } from "../../runtime/write-back.ts";
 import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
 import { parseApplyWord } from "../apply-word.ts";
@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly workdir?: string;
   readonly include?: readonly string[];
   readonly workspace?: boolean;
+  /** false leaves the image's entrypoint out */
+  readonly entrypoint?: boolean;
   readonly tty?: boolean;
   readonly apply?: string;
   readonly json?: boolean;
@@ -38,15 +40,11 @@ export async function run(
   argv: readonly string[],
   options: RunOptions,
 ): Promise<number> {
-  if (argv.length === 0) {
-    throw new LuminaGuardError("USAGE", "which command should run?", {
-      hint: "put it after --, as in: luminaguard run -- ls -l",
-    });
-  }
   const apply = parseApplyWord(options.apply ?? "ask");
   await using lumina = await createLuminaGuard();
-  const request = await describeRequest(lumina, argv, options, io);
   using signals = watchSignals(io);
+  if (argv.length === 0) await checkOwnCommand(lumina, options, signals.signal);
+  const request = await describeRequest(lumina, argv, options, io);
   const collected = options.json === true ? createCollectingFace() : undefined;
   using terminal = createTerminalFace(io, { tty: options.tty === true, signals });
   const face: TaskFace = collected?.face ?? terminal.face;
@@ -68,13 +66,23 @@ export async function run(
   return result.exitCode === 0 ? decision.exitCode : result.exitCode;
 }
 
+/** USAGE, before a machine is made, where neither the person nor the image says what to run. */
+async function checkOwnCommand(
+  lumina: LuminaGuard,
+  { image = lumina.config.image, entrypoint }: RunOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = await lumina.host.describeContainer(image, { signal });
+  resolveCommand(container, { argv: [], entrypoint });
+}
+
 async function describeRequest(
   lumina: LuminaGuard,
   argv: readonly string[],
   options: RunOptions,
   io: CliIo,
 ): Promise<TaskRequest> {
-  const { image, memory, cpus, hypervisor, workdir, include = [], tty } = options;
+  const { image, memory, cpus, hypervisor, workdir, include = [], tty, entrypoint } = options;
   const sends = options.workspace !== false;
   const timeoutMs = (options.timeout ?? 0) * 1000;
   const size = {
@@ -83,6 +91,7 @@ async function describeRequest(
   };
   return {
     argv,
+    entrypoint,
     image,
     memoryMib: memory,
     vcpus: cpus,
