@@ -64,18 +64,19 @@ describe("--help", () => {
         command              the command and its arguments, after --
 
       Options:
-        --image <name>       image of the machine
+        --image <name>       image of the machine: a name, or HOST/REPOSITORY:TAG
         --memory <MiB>       memory of the machine
         --cpus <n>           virtual processors
         --hypervisor <name>  what runs the machine, as in qemu or qemu/tcg
         --env <K[=V]>        a variable for the command; without =V this shell's value
         --timeout <s>        end the command after this many seconds (exit 124)
-        --workdir <dir>      folder in the machine (default: "/workspace")
+        --workdir <dir>      folder in the machine (/workspace)
         --include <glob>     send files that are left out by default
         --no-workspace       send nothing and take nothing out
         --tty                give the command a terminal
         --apply <when>       ask, never, or always (flagged files are never applied
                              unasked)
+        --no-entrypoint      leave out what the image puts before the command
         --json               print one JSON document; the command's output is in it
         -h, --help           display help for command
 
@@ -84,6 +85,8 @@ describe("--help", () => {
         luminaguard run -- make test
         # with Python
         luminaguard run --image python -- python3 fix_imports.py
+        # an image's own command
+        luminaguard run --image docker.io/hello-world
         # in a shell, interactively
         luminaguard run --tty -- sh
         # without this folder
@@ -98,13 +101,13 @@ describe("--help", () => {
       open a shell in a fresh machine on a copy of this folder
 
       Options:
-        --image <name>       image of the machine
+        --image <name>       image of the machine: a name, or HOST/REPOSITORY:TAG
         --memory <MiB>       memory of the machine
         --cpus <n>           virtual processors
         --hypervisor <name>  what runs the machine, as in qemu or qemu/tcg
         --env <K[=V]>        a variable for the command; without =V this shell's value
         --timeout <s>        end the command after this many seconds (exit 124)
-        --workdir <dir>      folder in the machine (default: "/workspace")
+        --workdir <dir>      folder in the machine (/workspace)
         --include <glob>     send files that are left out by default
         --no-workspace       send nothing and take nothing out
         --tty                give the command a terminal
@@ -154,21 +157,23 @@ describe("--help", () => {
   `));
   it("of image", async () =>
     expect(await help("image")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard image [options] [command]
+      "
+      Usage: luminaguard image [options] [command]
 
-    build and keep what machines boot from
+      build and keep what machines boot from
 
-    Options:
-      -h, --help              display help for command
+      Options:
+        -h, --help                  display help for command
 
-    Commands:
-      build [options] <name>  build an image from Debian packages
-      ls [options]            list the images
-      rm [options] <name>     forget an image
-      help [command]          show what a command can do
-    "
-  `));
+      Commands:
+        build [options] <name>      build an image from Debian packages
+        pull [options] <reference>  fetch an image from a registry
+        import [options] <path>     take an image from files of this host
+        ls [options]                list the images
+        rm [options] <name>         forget an image
+        help [command]              show what a command can do
+      "
+    `));
   it("of image build", async () =>
     expect(await help("image", "build")).toMatchInlineSnapshot(`
     "

@@ -34,6 +34,10 @@ describe("files", () => {
       .flatMap((path) => [...readProjectFile(path).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)])
       .map(([, host]) => host ?? "");
     const allowed = [
+      // Docker Hub's two places, which the name docker.io stands for
+      "auth.docker.io",
+      "index.docker.io",
+      "registry-1.docker.io",
       "keepachangelog.com",
       "mirror.example",
       "no-color.org",
