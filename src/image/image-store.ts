@@ -198,7 +198,13 @@ function createTakers(
       const { reference, name } = namePulled(request);
       const make: MakeImage = async (work, output) =>
         pullImage(request, {
-          ...{ reference, output, work, blobsFolder: folders.blobs, arch: hostArch() },
+          ...{
+            reference,
+            output,
+            work,
+            blobsFolder: folders.blobs,
+            arch: request.base.manifest.arch,
+          },
           ...{ env: options.env ?? {}, ...settings },
         });
       const origin = { kind: "pulled", from: renderReference(reference) } as const;
@@ -208,7 +214,7 @@ function createTakers(
       const { importImage } = await import("./oci/import-image.ts");
       const name = nameImported(request);
       const make: MakeImage = async (work, output) =>
-        importImage(request, { output, work, arch: hostArch(), ...settings });
+        importImage(request, { output, work, arch: request.base.manifest.arch, ...settings });
       return keep(name, { kind: "imported", from: resolve(request.path) }, make, settings);
     },
   };
