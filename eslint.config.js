@@ -18,6 +18,7 @@ export default tseslint.config(
       "node_modules/",
       "guest/",
       "test/fixtures/",
+      "test/wine/",
       "examples/",
       ".cache/",
     ],

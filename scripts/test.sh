@@ -52,6 +52,9 @@ for version in 22 24; do
   "$program" node_modules/vitest/vitest.mjs run --project unit
 done
 
+say "the Windows lane, under Wine"
+sh scripts/wine.sh
+
 say "the MCP client against the official conformance suite"
 npm run --silent conformance:client
 

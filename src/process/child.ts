@@ -47,8 +47,10 @@ export async function startChild(
   const child = spawn(file, args, {
     env: { ...(options.env ?? defaultProgramEnv) },
     stdio: closeInherited(["ignore", "pipe", "pipe", ...extra]),
-    // a session of its own: no controlling terminal to read from, and no Ctrl-C from it
-    detached: true,
+    // a session of its own: no controlling terminal to read from, and no Ctrl-C from it. On Windows it
+    // would leave the job object that ends it with this process, and a window would open
+    detached: process.platform !== "win32",
+    windowsHide: true,
   });
   const stdout = createTail();
   const stderr = createTail();

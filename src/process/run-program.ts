@@ -43,10 +43,11 @@ export interface ProgramStream {
   readonly done: Promise<void>;
 }
 
-export const defaultProgramEnv: Readonly<Record<string, string>> = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  LANG: "C.UTF-8",
-};
+/** On Windows libuv adds what no program there does without (SystemRoot and its like), and no more. */
+export const defaultProgramEnv: Readonly<Record<string, string>> =
+  process.platform === "win32"
+    ? {}
+    : { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" };
 const defaultTimeoutMs = 60_000;
 const defaultOutputBytesMax = 64 * 1024 * 1024;
 

@@ -43,7 +43,7 @@ export async function diagnose(
       describeGroups(confinement),
       image.finding,
       ...(await findTemplates(lumina)),
-      await findOpenFiles(),
+      ...(await findOpenFiles()),
     ],
   };
 }
@@ -122,7 +122,13 @@ function describeCanary(canary: CanaryResult): Finding {
   return finding(name, `canary booted in ${took}`, "chosen", { detail, isPart: true });
 }
 
-function describeWalls({ asRoot, namespaces, reason }: ConfinementReport): Finding {
+function describeWalls({ asRoot, namespaces, reason, platform }: ConfinementReport): Finding {
+  if (platform === "win32") {
+    return finding("walls", "your user; ended with its parent by a job object", "low", {
+      detail: `${reason ?? ""}: hardware virtualization is the wall, and emulation has none`,
+      fix: "where that is not enough run in WSL2: docs/platforms.md#wsl2",
+    });
+  }
   if (namespaces) {
     const who = asRoot ? "a user id for each machine" : "your user";
     return finding("walls", `namespaces, seccomp, limits, ${who}`, "ok");
@@ -133,7 +139,11 @@ function describeWalls({ asRoot, namespaces, reason }: ConfinementReport): Findi
   });
 }
 
-function describeGroups({ groups }: ConfinementReport): Finding {
+function describeGroups({ groups, platform }: ConfinementReport): Finding {
+  if (platform === "win32") {
+    const detail = "what a machine itself has is bounded, what QEMU takes beside it is not";
+    return finding("bounds", "memory and processors of the machine", "low", { detail });
+  }
   if (groups.kind === "ready") {
     const controllers = groups.parents.flatMap((parent) => parent.controllers);
     return finding("bounds", `${controllers.join(", ")} by control groups`, "ok");
@@ -157,13 +167,13 @@ async function findTemplates(lumina: LuminaGuard): Promise<readonly Finding[]> {
   ];
 }
 
-async function findOpenFiles(): Promise<Finding> {
+async function findOpenFiles(): Promise<readonly Finding[]> {
+  if (process.platform !== "linux") return [];
   const text = await readFile("/proc/self/limits", "utf8").catch(() => "");
   const limit = Number(/^Max open files\s+(\d+)/m.exec(text)?.[1] ?? openFilesWanted);
-  if (limit >= openFilesWanted) return finding("limits", `open files ${limit}`, "ok");
-  return finding("limits", `open files ${limit}`, "low", {
-    fix: `for more than 60 machines at once: ulimit -n ${openFilesWanted}`,
-  });
+  if (limit >= openFilesWanted) return [finding("limits", `open files ${limit}`, "ok")];
+  const fix = `for more than 60 machines at once: ulimit -n ${openFilesWanted}`;
+  return [finding("limits", `open files ${limit}`, "low", { fix })];
 }
 
 function hintOf(error: unknown): string | undefined {

@@ -60,14 +60,14 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
       const options = { signal, timeoutMs: reachTimeoutMs, tryTimeoutMs: reachTryMs, clock };
       (await WireClient.connect(socketPath, options)).close();
     },
-    greet: async (socketPath, vmId, signal) => {
+    greet: async (place, vmId, signal) => {
       const client = isRestored
-        ? await WireClient.connect(socketPath, {
+        ? await WireClient.connect(place, {
             signal,
             tryTimeoutMs: restoredTryTimeoutMs,
             clock,
           })
-        : WireClient.open(socketPath, clock);
+        : WireClient.open(place, clock);
       const onAbort = (): void => client.close();
       signal.addEventListener("abort", onAbort, { once: true });
       try {

@@ -12,6 +12,7 @@ export interface ConfinementReport extends ConfinementTools {
   readonly reason: string | undefined;
   /** where control groups are made, or why there are none */
   readonly groups: GroupPlan;
+  readonly platform: NodeJS.Platform;
 }
 
 const unprivilegedUid = 1_879_048_191;
@@ -19,10 +20,21 @@ const unprivilegedUid = 1_879_048_191;
 export async function probeConfinement(
   asRoot: boolean,
   cache: VerdictCache,
+  platform: NodeJS.Platform = process.platform,
 ): Promise<ConfinementReport> {
+  if (platform !== "linux") return { ...withoutWalls(platform), asRoot, platform };
   const groups = probeGroups(asRoot);
   const groupParents = groups.kind === "ready" ? groups.parents : [];
-  return { asRoot, groups, groupParents, ...(await probeNamespaces(asRoot, cache)) };
+  return { asRoot, platform, groups, groupParents, ...(await probeNamespaces(asRoot, cache)) };
+}
+
+/** Namespaces and control groups are Linux's; what stands elsewhere is in SECURITY.md. */
+function withoutWalls(
+  platform: NodeJS.Platform,
+): Pick<ConfinementReport, "namespaces" | "groupParents" | "reason" | "groups"> {
+  const reason = `${platform === "win32" ? "Windows" : platform} has no namespaces`;
+  const groups: GroupPlan = { kind: "unavailable", reason: "control groups are Linux's", fix: "" };
+  return { namespaces: false, groupParents: [], reason, groups };
 }
 
 async function probeNamespaces(

@@ -6,7 +6,8 @@
 import { setTimeout } from "node:timers/promises";
 import { toHostError } from "../base/host-error.ts";
 import { signalProcess, stateOf } from "../process/process-family.ts";
-import { findMachines, listMachines, processesOf, startedFor } from "./machine-list.ts";
+import { findMachines, isHeld, listMachines, processesOf } from "./machine-list.ts";
+import { signalsStop, startedFor } from "./machine-list.ts";
 import type { FoundMachine, ListedMachine, Which } from "./machine-list.ts";
 import { clearMark, clearMarks, clearStop, setMark, setStop } from "./stop-marks.ts";
 
@@ -59,6 +60,7 @@ function stop(runtimeDir: string, machine: FoundMachine): boolean {
   const { host, vmm } = machine.record;
   // its owner is about to start it, or to find the mark and give it up
   const isToCome = vmm === undefined && processes.length === 0 && stateOf(host) !== "gone";
+  if (!signalsStop) return !isToCome && (going.length === 0 || isHeld(runtimeDir, machine.id));
   return !isToCome && !going.some((each) => each.startTicks !== null);
 }
 

@@ -3,6 +3,7 @@
  * machines on this host; an instance is one machine. What only some can do is a small facet of its
  * own, present or absent; no method exists only to refuse.
  */
+import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import type { VmSpec } from "./spec.ts";
 
@@ -17,6 +18,9 @@ export type Probe =
   | { readonly kind: "ready"; readonly version: string }
   | { readonly kind: "unavailable"; readonly reason: string; readonly fix: string };
 
+/** Where the wire is: the path of a socket, or what gives its one connection where there is no such path. */
+export type WirePlace = string | (() => Duplex);
+
 /** What the holder of a machine says and hears on its wire while it boots; handed in by the runtime. */
 export interface Greeter {
   /** resolves when the guest agent answers on this socket; leaves no connection behind */
@@ -27,7 +31,7 @@ export interface Greeter {
    */
   readonly reach: (socketPath: string, signal: AbortSignal) => Promise<void>;
   /** gives the machine its own time, entropy and name, and resolves when the guest said it is done */
-  readonly greet: (socketPath: string, vmId: string, signal: AbortSignal) => Promise<void>;
+  readonly greet: (wire: WirePlace, vmId: string, signal: AbortSignal) => Promise<void>;
   /** seconds that pass in the greeted machine in one second of the host */
   readonly measureClock: (signal?: AbortSignal) => Promise<number>;
 }
@@ -118,7 +122,7 @@ export interface VmInstance {
   readonly id: string;
   /** the hypervisor process on the host; 0 where there is none */
   readonly pid: number;
-  /** Unix socket (or named pipe) of the wire */
+  /** Unix socket or named pipe of the wire; empty where it is a connection that this process holds */
   readonly socketPath: string;
   /** from the call of `spawn` until the guest, after `resume` was applied, answered; in `ms` */
   readonly spawnTimeMs: number;

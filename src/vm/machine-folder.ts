@@ -18,7 +18,8 @@ import type { GroupParent } from "./cgroup-plan.ts";
 import type { OnFrozen } from "./hypervisor.ts";
 import { readRecord, writeRecord } from "./machine-record.ts";
 import type { MachineRecord } from "./machine-record.ts";
-import { clearMarks, hasMark, refuseRemoved, refuseWhileStopped } from "./stop-marks.ts";
+import { clearMark, clearMarks, hasMark, refuseRemoved } from "./stop-marks.ts";
+import { refuseWhileStopped, setMark } from "./stop-marks.ts";
 import { removedReason, watchFrozen } from "./stop-marks.ts";
 
 /**
@@ -48,6 +49,8 @@ export interface MachineFolder {
   readonly recordProcess: (vmm: ProcessIdentity | null) => Promise<void>;
   /** calls back, until the folder is removed, when a person stops the machine and when it goes on */
   readonly watchFrozen: (onFrozen: OnFrozen) => void;
+  /** says that its owner stopped the machine, or let it go on; for platforms where no signal can */
+  readonly setHeld: (isHeld: boolean) => void;
   /** why the machine ends, when a person removes it */
   readonly removal: () => string | undefined;
   readonly remove: () => Promise<void>;
@@ -104,6 +107,7 @@ export async function createMachineFolder(
     watchFrozen: (onFrozen) => {
       endWatch = watchFrozen(runtimeDir, id, (isFrozen) => onFrozen(isFrozen, id));
     },
+    setHeld: (isHeld) => (isHeld ? setMark : clearMark)(runtimeDir, id, "held"),
     removal: () => (hasMark(runtimeDir, id, "removed") ? removedReason : undefined),
     remove: () => {
       endWatch();
@@ -138,7 +142,8 @@ async function removeMachine(
   groupFolders: readonly string[],
 ): Promise<void> {
   const groupsGone = await removeGroups(groupFolders);
-  await rm(join(runtimeDir, id), { recursive: true, force: true });
+  // Windows keeps the files of a process for a moment after its end
+  await rm(join(runtimeDir, id), { recursive: true, force: true, maxRetries: 5 });
   await rm(join(runtimeDir, `${id}.json.new`), { force: true });
   if (!groupsGone) return; // the record leads a later start to them
   await rm(join(runtimeDir, `${id}.json`), { force: true });
@@ -157,7 +162,8 @@ export async function reapMachines(
   const names = await readdir(runtimeDir).catch(() => []);
   const ids = new Set(
     names.flatMap(
-      (name) => /^(vm-[0-9a-f]{5})(\.json|\.json\.new|\.frozen|\.removed)?$/.exec(name)?.[1] ?? [],
+      (name) =>
+        /^(vm-[0-9a-f]{5})(\.json|\.json\.new|\.frozen|\.held|\.removed)?$/.exec(name)?.[1] ?? [],
     ),
   );
   const reaped: string[] = [];
@@ -181,6 +187,8 @@ async function findHypervisor(
   record: MachineRecord | undefined,
 ): Promise<readonly number[]> {
   if (record?.vmm === null) return [];
+  // the job object has ended it, and its number alone may be another's by now
+  if (process.platform === "win32") return [];
   if (record?.vmm === undefined) {
     const sockets = hypervisorSockets.map((name) => findByArgument(join(runtimeDir, id, name)));
     return (await Promise.all(sockets)).flat();

@@ -83,12 +83,20 @@ export function startedFor(
     .filter(({ pid }) => readCommand(pid).some((word) => word.includes(folder)));
 }
 
+/** Whether a process can be stopped by a signal here. Where not, its owner is asked, and says so. */
+export const signalsStop: boolean = process.platform !== "win32";
+
+export function isHeld(runtimeDir: string, id: string): boolean {
+  return hasMark(runtimeDir, id, "held");
+}
+
 function judge(
   runtimeDir: string,
   { id, record }: FoundMachine,
   processes: readonly ProcessIdentity[],
 ): MachineState | undefined {
-  const marked = hasMark(runtimeDir, id, "frozen") ? "frozen" : "running";
+  const isMarked = hasMark(runtimeDir, id, "frozen");
+  const marked = isMarked && (signalsStop || isHeld(runtimeDir, id)) ? "frozen" : "running";
   if (record.vmm === null) return stateOf(record.host) === "gone" ? undefined : marked;
   const states = processes.map(stateOf).filter((state) => state !== "gone");
   if (states.length === 0) {

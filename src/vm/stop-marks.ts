@@ -6,10 +6,13 @@ import { existsSync, mkdirSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
 
-/** what was done to one machine */
-export type MachineMark = "frozen" | "removed";
+/**
+ * What was done to one machine. `held`: its owner says that it stopped it, where no signal can
+ * (Windows); until then one that is to be frozen runs.
+ */
+export type MachineMark = "frozen" | "held" | "removed";
 
-const marks: readonly MachineMark[] = ["frozen", "removed"];
+const marks: readonly MachineMark[] = ["frozen", "held", "removed"];
 
 function markPath(runtimeDir: string, id: string, mark: MachineMark): string {
   return join(runtimeDir, `${id}.${mark}`);

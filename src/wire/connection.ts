@@ -5,6 +5,7 @@
  */
 import http2 from "node:http2";
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { callAfter, hostClock } from "../base/clock.ts";
 import type { Clock } from "../base/clock.ts";
@@ -29,10 +30,13 @@ const windows = { stream: 1024 * 1024, connection: 16 * 1024 * 1024 };
 const retryMs = 5;
 const headerListBytesMax = 16 * 1024;
 
+/** The path of a socket, or what gives a connection. */
+export type WirePlace = string | (() => Duplex);
+
 /** Opens the connection without waiting for the guest: requests made now are answered when it is up. */
-export function openSession(socketPath: string): http2.ClientHttp2Session {
+export function openSession(place: WirePlace): http2.ClientHttp2Session {
   const session = http2.connect("http://guest", {
-    createConnection: () => net.connect(socketPath),
+    createConnection: () => (typeof place === "string" ? net.connect(place) : place()),
     maxHeaderListPairs: 64,
     maxSessionMemory: 64,
     peerMaxConcurrentStreams: 256,
@@ -53,7 +57,7 @@ export function openSession(socketPath: string): http2.ClientHttp2Session {
 
 /** A session whose guest has answered. Raises TIMEOUT, WIRE_BROKEN or the signal's reason. */
 export async function connectSession(
-  socketPath: string,
+  place: WirePlace,
   options: ConnectOptions = {},
 ): Promise<http2.ClientHttp2Session> {
   const { signal, timeoutMs = 30_000, tryTimeoutMs = 60_000, clock = hostClock } = options;
@@ -64,7 +68,7 @@ export async function connectSession(
     if (leftMs <= 0) {
       throw new LuminaGuardError("TIMEOUT", "the guest did not answer on the wire in time");
     }
-    const session = openSession(socketPath);
+    const session = openSession(place);
     if (await settled(session, Math.min(leftMs, tryTimeoutMs), clock, signal)) return session;
     session.destroy();
     // the hypervisor takes one connection at a time and may still be busy with the last one

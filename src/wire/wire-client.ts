@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { hostClock } from "../base/clock.ts";
 import type { Clock } from "../base/clock.ts";
 import { connectSession, openSession } from "./connection.ts";
-import type { ConnectOptions } from "./connection.ts";
+import type { ConnectOptions, WirePlace } from "./connection.ts";
 import { WireExec } from "./exec.ts";
 import type { ExecStart, WireExecOptions } from "./exec.ts";
 import { answered, openStream, readAll, readFileBody, requestJson, sendBody } from "./request.ts";
@@ -74,13 +74,13 @@ export class WireClient {
   }
 
   /** A client at once; its first request is answered when the guest is up. */
-  static open(socketPath: string, clock?: Clock): WireClient {
-    return new WireClient(openSession(socketPath), clock);
+  static open(place: WirePlace, clock?: Clock): WireClient {
+    return new WireClient(openSession(place), clock);
   }
 
   /** A client whose guest has answered. Raises TIMEOUT or the signal's reason. */
-  static async connect(socketPath: string, options: ConnectOptions = {}): Promise<WireClient> {
-    return new WireClient(await connectSession(socketPath, options), options.clock);
+  static async connect(place: WirePlace, options: ConnectOptions = {}): Promise<WireClient> {
+    return new WireClient(await connectSession(place, options), options.clock);
   }
 
   info(options: RequestOptions = {}): Promise<GuestInfo> {

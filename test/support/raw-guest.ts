@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { join } from "node:path";
 import { WireClient } from "../../src/wire/wire-client.ts";
 import { makeTempDir } from "./make-tree.ts";
+import { wirePathIn } from "./wire-path.ts";
 
 export type RawAnswer = (
   stream: ServerHttp2Stream,
@@ -21,7 +21,7 @@ export interface RawGuest extends AsyncDisposable {
 
 export async function startRawGuest(answer: RawAnswer): Promise<RawGuest> {
   const temp = makeTempDir();
-  const socketPath = join(temp.path, "wire.sock");
+  const socketPath = wirePathIn(temp.path);
   const sessions = new Set<http2.ServerHttp2Session>();
   const requests: string[] = [];
   const server = http2.createServer({ settings: { maxFrameSize: 1024 * 1024 } });

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { startFakeGuest } from "../../../src/wire/fake-guest.ts";
 import { WireClient } from "../../../src/wire/wire-client.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
+import { wirePathIn } from "../../support/wire-path.ts";
 
 /** Accepts connections and does this with each, told which one it is. */
 async function listen(
@@ -31,7 +32,7 @@ async function listen(
 describe("connecting to a guest", () => {
   it("goes on until there is one", async () => {
     using temp = makeTempDir();
-    const path = join(temp.path, "wire.sock");
+    const path = wirePathIn(temp.path);
     const connecting = WireClient.connect(path, { timeoutMs: 20_000 });
     await new Promise((resolve) => setTimeout(resolve, 30));
     const guest = await startFakeGuest(path);
@@ -43,11 +44,11 @@ describe("connecting to a guest", () => {
 
   it("tries again when a connection ends before the guest spoke", async () => {
     using temp = makeTempDir();
-    const path = join(temp.path, "wire.sock");
-    const guest = await startFakeGuest(join(temp.path, "guest.sock"));
+    const path = wirePathIn(temp.path);
+    const guest = await startFakeGuest(wirePathIn(temp.path, "guest"));
     await using server = await listen(path, (socket, number) => {
       if (number < 3) socket.destroy();
-      else socket.pipe(net.connect(join(temp.path, "guest.sock"))).pipe(socket);
+      else socket.pipe(net.connect(wirePathIn(temp.path, "guest"))).pipe(socket);
     });
     const client = await WireClient.connect(path, { timeoutMs: 20_000 });
     expect(server.count()).toBe(3);
@@ -57,7 +58,7 @@ describe("connecting to a guest", () => {
 
   it("does not take noise for a guest", async () => {
     using temp = makeTempDir();
-    const path = join(temp.path, "wire.sock");
+    const path = wirePathIn(temp.path);
     await using server = await listen(path, (socket) => {
       socket.write("HTTP/1.1 200 OK\r\n\r\nlogin: ");
     });
@@ -69,7 +70,7 @@ describe("connecting to a guest", () => {
 
   it("gives each try only its share of the time", async () => {
     using temp = makeTempDir();
-    const path = join(temp.path, "wire.sock");
+    const path = wirePathIn(temp.path);
     await using server = await listen(path, () => undefined);
     const connecting = WireClient.connect(path, { timeoutMs: 120, tryTimeoutMs: 10 });
     await expect(connecting).rejects.toMatchObject({ code: "TIMEOUT" });

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSession } from "../../../src/wire/connection.ts";
+import { wirePathIn } from "../../support/wire-path.ts";
 
 test("a session that is given up while it connects ends in silence", async () => {
   const folder = await mkdtemp(join(tmpdir(), "wire-"));
-  const path = join(folder, "wire.sock");
+  const path = wirePathIn(folder);
   const server = net.createServer().listen(path);
   await once(server, "listening");
   const failures: unknown[] = [];

@@ -11,6 +11,7 @@ import { WireClient as Client } from "../../../src/wire/wire-client.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 import { problem, respond, startRawGuest } from "../../support/raw-guest.ts";
 import type { RawAnswer } from "../../support/raw-guest.ts";
+import { wirePathIn } from "../../support/wire-path.ts";
 
 const info = {
   protocol: 1,
@@ -194,7 +195,7 @@ describe("the wire's client", () => {
 describe("the fake guest", () => {
   it("keeps files, knows nothing of tar and ports, and ends when it is asked to", async () => {
     using temp = makeTempDir();
-    const socketPath = `${temp.path}/wire.sock`;
+    const socketPath = wirePathIn(temp.path);
     const guest = await startFakeGuest(socketPath);
     const client = await Client.connect(socketPath);
     const before = await client.info();
@@ -215,7 +216,7 @@ describe("the fake guest", () => {
 describe("a guest that is frozen", () => {
   it("is waited for as long as its clock stands still, and no longer", async () => {
     const temp = makeTempDir();
-    const socketPath = `${temp.path}/wire.sock`;
+    const socketPath = wirePathIn(temp.path);
     const server = http2.createServer();
     server.on("stream", (stream) => stream.on("error", () => undefined)); // never answers
     server.listen(socketPath);

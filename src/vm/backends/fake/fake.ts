@@ -2,6 +2,7 @@
  * A hypervisor without machines, for dry runs and tests. Whoever makes one hands in the guest: what
  * answers on the machine's socket. Nothing is ever run on the host.
  */
+import { randomBytes } from "node:crypto";
 import { createDeferred } from "../../../base/deferred.ts";
 import type { Deferred } from "../../../base/deferred.ts";
 import { withDeadline } from "../../../base/deadline.ts";
@@ -57,7 +58,7 @@ export class FakeHypervisor implements Hypervisor {
     const folder = await createMachineFolder(this.#options.runtimeDir, false);
     if (config.onFrozen !== undefined) folder.watchFrozen(config.onFrozen);
     await folder.recordProcess(null);
-    const socketPath = `${folder.path}/wire.sock`;
+    const socketPath = wirePathOf(folder);
     const guest = await this.#options.startGuest(socketPath);
     const machine = watchGuest(guest, folder);
     const boot = new AbortController();
@@ -86,6 +87,12 @@ export class FakeHypervisor implements Hypervisor {
       kill: machine.end,
     };
   }
+}
+
+/** Windows has named pipes where others have sockets in the file system. */
+function wirePathOf({ path }: MachineFolder): string {
+  if (process.platform !== "win32") return `${path}/wire.sock`;
+  return `\\\\.\\pipe\\luminaguard-${randomBytes(16).toString("hex")}`;
 }
 
 function watchGuest(

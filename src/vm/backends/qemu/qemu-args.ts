@@ -7,6 +7,7 @@
  * `tsc=reliable` keeps the kernel from comparing it with emulated ticks that come late.
  */
 import type { VmSpec } from "../../spec.ts";
+import type { LoopbackAddress, LoopbackName } from "./loopback.ts";
 
 export type Accelerator = "tcg" | "kvm" | "hvf" | "whpx";
 export type Architecture = "x64" | "arm64";
@@ -31,6 +32,9 @@ export interface QemuArgsOptions {
   readonly tscKhz?: number | undefined;
   /** the machine waits for device state instead of booting */
   readonly incoming: boolean;
+  /** where channels are TLS connections to this process: on Windows, where QEMU inherits no descriptors
+   * @default control by a descriptor, the wire by a Unix socket, the console by stdout */
+  readonly loopback?: LoopbackAddress | undefined;
 }
 
 interface Platform {
@@ -79,20 +83,42 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
   const backend = ram === undefined ? "" : ",memory-backend=ram0";
   return [
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...(options.loopback === undefined ? ["-sandbox", seccomp] : []),
     ...memory,
     ...["-machine", `${platform.machine}${backend}`],
     ...["-accel", acceleratorOption(accelerator)],
     ...["-cpu", platform.cpu, "-m", `${spec.memoryMib}M`, "-smp", String(spec.vcpus)],
     ...kernelArgs(options, platform),
-    ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
-    ...["-chardev", `socket,id=control,fd=${qemuFds.control}`],
-    ...["-mon", "chardev=control,mode=control"],
+    ...[...channelArgs(options, "console"), "-serial", "chardev:console"],
+    ...[...channelArgs(options, "control"), "-mon", "chardev=control,mode=control"],
     ...["-device", `virtio-serial-${platform.bus}`],
-    ...["-chardev", `socket,id=wire,path=${escapeComma(options.wirePath)},server=on,wait=off`],
-    ...["-device", "virtserialport,chardev=wire,name=agent"],
+    ...[...channelArgs(options, "wire"), "-device", "virtserialport,chardev=wire,name=agent"],
     ...layerArgs(spec.image.layerPath, platform.bus),
+    ...(options.loopback === undefined ? [] : entropyArgs(platform.bus)),
     ...(options.incoming ? ["-incoming", "defer"] : []),
+  ];
+}
+
+/** QEMU's filter of system calls, which is Linux's */
+const seccomp = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+function channelArgs({ loopback, wirePath }: QemuArgsOptions, name: LoopbackName): string[] {
+  if (loopback !== undefined) return tlsChannel(loopback, name);
+  const own: Readonly<Record<LoopbackName, string>> = {
+    console: "stdio,id=console,signal=off",
+    control: `socket,id=control,fd=${qemuFds.control}`,
+    wire: `socket,id=wire,path=${escapeComma(wirePath)},server=on,wait=off`,
+  };
+  return ["-chardev", own[name]];
+}
+
+/** Each channel has a key of its own; QEMU docs/system/tls, pre-shared keys. */
+function tlsChannel({ port, keyFolder }: LoopbackAddress, name: LoopbackName): string[] {
+  const key = `tls-creds-psk,id=${name}-key,dir=${escapeComma(keyFolder)}`;
+  return [
+    ...["-object", `${key},endpoint=client,username=${name}`],
+    "-chardev",
+    `socket,id=${name},host=127.0.0.1,port=${port},server=off,nodelay=on,tls-creds=${name}-key`,
   ];
 }
 
@@ -136,6 +162,11 @@ function layerArgs(layerPath: string | undefined, bus: string): string[] {
     ...["-blockdev", "driver=raw,file=layer-file,node-name=layer,read-only=on"],
     ...["-device", `virtio-blk-${bus},drive=layer`],
   ];
+}
+
+/** A machine that boots has no state to take entropy from: QEMU's own generator, as Windows has no device. */
+function entropyArgs(bus: string): string[] {
+  return ["-object", "rng-builtin,id=entropy", "-device", `virtio-rng-${bus},rng=entropy`];
 }
 
 /** QEMU splits option values at commas; a doubled comma is one comma. */

@@ -10,6 +10,8 @@ import { TemplateStore } from "../../template-store.ts";
 import type { Accelerator } from "./qemu-args.ts";
 import { findQemu } from "./qemu-binary.ts";
 import { QemuHypervisor } from "./qemu.ts";
+import { requireWhpx } from "./whpx.ts";
+import { WindowsQemu } from "./windows-qemu.ts";
 
 /** longest a canary may take, in `ms`: with hardware a boot takes well under 1 s, emulated about 2 s */
 const canaryTimeoutsMs: Readonly<Record<Accelerator, number>> = {
@@ -35,6 +37,7 @@ function listAccelerators(platform: NodeJS.Platform): readonly Accelerator[] {
 }
 
 async function find(host: CandidateHost, accelerator: Accelerator): Promise<FoundCandidate> {
+  if (host.platform === "win32") return findOnWindows(host, accelerator);
   const { architecture, searchPath, runtimeDir, tools, cacheDir, cache } = host;
   const { path, version, fingerprint } = await findQemu(architecture, searchPath, cache);
   await requireVisible(path, tools);
@@ -51,6 +54,17 @@ async function find(host: CandidateHost, accelerator: Accelerator): Promise<Foun
       });
     },
   };
+}
+
+async function findOnWindows(
+  { architecture, searchPath, runtimeDir, cache, platform }: CandidateHost,
+  accelerator: Accelerator,
+): Promise<FoundCandidate> {
+  const binary = await findQemu(architecture, searchPath, cache, platform);
+  if (accelerator === "whpx") await requireWhpx(binary, cache);
+  const found = { accelerator, architecture, runtimeDir, find: () => Promise.resolve(binary) };
+  const { version, fingerprint } = binary;
+  return { version, fingerprint, make: ({ tscKhz }) => new WindowsQemu({ ...found, tscKhz }) };
 }
 
 /** Behind walls there are system folders only: nothing of a person's, and no program of theirs. */
