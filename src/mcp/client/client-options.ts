@@ -1,6 +1,6 @@
 /** What a program may say of a client, and the SDK's client that is made of it for each connection. */
-import { Client } from "@modelcontextprotocol/client";
 import type {
+  Client,
   ClientOptions,
   Implementation,
   ResponseCacheStore,
@@ -8,6 +8,7 @@ import type {
 import type { Clock } from "../../base/clock.ts";
 import type { MetricsRegistry } from "../../metrics/metrics-registry.ts";
 import type { CallObserver } from "./call.ts";
+import { QuickClient } from "./quick-client.ts";
 import { TaskClient } from "./tasks/task-client.ts";
 
 export interface ManagedClientOptions extends ClientOptions {
@@ -60,5 +61,5 @@ export function createSdkClient(
     responseCacheStore: cache,
     ...given,
   };
-  return tasks ? new TaskClient(info, options, human) : new Client(info, options);
+  return tasks ? new TaskClient(info, options, human) : new QuickClient(info, options);
 }

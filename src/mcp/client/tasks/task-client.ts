@@ -2,7 +2,7 @@
  * The SDK's client, for servers that answer a call with a task. The SDK refuses such an answer; here
  * it is handed on as one that is not complete, which the SDK leaves to its subclass.
  */
-import { Client, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
+import { SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import type {
   ClientOptions,
   Implementation,
@@ -14,20 +14,21 @@ import * as v from "valibot";
 import { longestTimerMs } from "../../../base/clock.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { createMcpError } from "../delivery.ts";
+import { QuickClient } from "../quick-client.ts";
 import { waitFor } from "../retry.ts";
 import { followTask } from "./follow-task.ts";
 import type { TaskPeer } from "./follow-task.ts";
 import { acknowledged, tasksExtension, taskSchema } from "./task-state.ts";
 import type { TaskState } from "./task-state.ts";
 
-type NonComplete = Parameters<Client["_resolveNonCompleteResult"]>;
+type NonComplete = Parameters<QuickClient["_resolveNonCompleteResult"]>;
 type Decoded = NonComplete[0];
 type Flow = NonComplete[1];
 
 /** longest wait for the word that a task is no longer wanted to arrive, in ms */
 const cancelMs = 5000;
 
-export class TaskClient extends Client {
+export class TaskClient extends QuickClient {
   readonly #clock: Clock;
   /** by what stands for them among the results that are not complete */
   readonly #tasks = new WeakMap<object, unknown>();
