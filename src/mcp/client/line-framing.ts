@@ -79,7 +79,7 @@ function parseJson(line: Buffer): unknown {
 }
 
 /** The form of JSON-RPC 2.0; what a method's parameters and results hold is the SDK's to check. */
-function isMessage(value: unknown): value is JSONRPCMessage {
+export function isMessage(value: unknown): value is JSONRPCMessage {
   if (!isObject(value) || value["jsonrpc"] !== "2.0") return false;
   const { id, method, result, error } = value;
   if (typeof method === "string") return id === undefined || isId(id);

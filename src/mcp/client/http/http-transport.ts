@@ -3,10 +3,14 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type {
   FetchLike,
   JSONRPCMessage,
+  JSONRPCRequest,
   RequestId,
   StreamableHTTPClientTransportOptions,
 } from "@modelcontextprotocol/client";
 import { isLuminaGuardError } from "../../../errors.ts";
+import { isMessage } from "../line-framing.ts";
+import { LearnedHeaders } from "./learned-headers.ts";
+import { peekJson } from "./lean-response.ts";
 import { createLostAnswer } from "./lost-answer.ts";
 
 /** longest wait before a standing stream that keeps ending is opened again, in ms */
@@ -25,6 +29,10 @@ interface Flight {
   readonly end: AbortController;
   /** what the SDK looks at once the request is on its way */
   readonly showSignal: () => void;
+  /** what its headers are remembered by */
+  readonly key: string | undefined;
+  /** came before the SDK asked for it */
+  response?: Response;
 }
 
 /** takes a request's number from `send` to `fetch`; never leaves this file */
@@ -33,13 +41,17 @@ const flightHeader = "luminaguard-flight";
 export class EnduringHttpTransport extends StreamableHTTPClientTransport {
   readonly #unanswered = new Set<RequestId>();
   readonly #flights: Map<string, Flight>;
+  readonly #headers: LearnedHeaders;
+  readonly #fetch: FetchLike;
+  readonly #url: URL;
   #hearing: OnMessage | undefined;
 
   constructor(url: URL, options: EnduringHttpOptions) {
     const flights = new Map<string, Flight>();
+    const headers = new LearnedHeaders();
     super(url, {
       ...options,
-      fetch: createFlightFetch(options.fetch, flights),
+      fetch: createFlightFetch(options.fetch, flights, headers),
       reconnectionOptions: {
         initialReconnectionDelay: 1000,
         maxReconnectionDelay: reopenMaxMs,
@@ -48,6 +60,9 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
       },
     });
     this.#flights = flights;
+    this.#headers = headers;
+    this.#fetch = options.fetch;
+    this.#url = url;
   }
 
   override async send(message: JSONRPCMessage, options?: SendOptions): Promise<void> {
@@ -63,7 +78,8 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
       this.#giveUp(id);
     };
     try {
-      await super.send(message, this.#withFlight(id, { ...options, onRequestStreamEnd }));
+      const sent = this.#withFlight(message, { ...options, onRequestStreamEnd });
+      if (!(await this.#sendQuickly(message))) await super.send(message, sent);
       if (!this.#unanswered.has(id)) this.#flights.delete(String(id));
     } catch (error) {
       this.#unanswered.delete(id);
@@ -94,7 +110,11 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
    * Node 20 never forgets: the transport's grows with every call. So the request's is kept back until
    * the two were to be joined, and `fetch` gets one that both of them end.
    */
-  #withFlight(id: RequestId, options: NonNullable<SendOptions>): NonNullable<SendOptions> {
+  #withFlight(
+    message: JSONRPCRequest,
+    options: NonNullable<SendOptions>,
+  ): NonNullable<SendOptions> {
+    const { id } = message;
     const { requestSignal, ...rest } = options;
     if (requestSignal === undefined || requestSignal.aborted) return options;
     const end = new AbortController();
@@ -109,8 +129,33 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
       headers: { ...rest.headers, [flightHeader]: String(id) },
     };
     const showSignal = (): void => void (shown.requestSignal = requestSignal);
-    this.#flights.set(String(id), { end, showSignal });
+    const { headers } = options;
+    const key = this.#headers.keyOf(message, { headers, sessionId: this.sessionId });
+    this.#flights.set(String(id), { end, showSignal, key });
     return shown;
+  }
+
+  /**
+   * Sends a request whose headers are known, and hands its answer on where that is one document, as nearly
+   * all are. Any other answer is left for the SDK, which gets it as if it had asked itself.
+   */
+  async #sendQuickly(message: JSONRPCRequest): Promise<boolean> {
+    const flight = this.#flights.get(String(message.id));
+    const headers = flight?.key === undefined ? undefined : this.#headers.get(flight.key);
+    if (flight === undefined || headers === undefined) return false;
+    const { signal } = flight.end;
+    const init = { method: "POST", headers, body: JSON.stringify(message), signal };
+    const response = await this.#fetch(this.#url, init).catch((error: unknown) => {
+      if (!signal.aborted) this.onerror?.(error as Error); // as the SDK does
+      throw error;
+    });
+    const answer = peekJson(response);
+    if (!isMessage(answer)) {
+      flight.response = response;
+      return false;
+    }
+    this.onmessage?.(answer);
+    return true;
   }
 
   /** The SDK sets another listener once it knows the server's era. */
@@ -133,7 +178,11 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
 }
 
 /** `fetch` with the signal of the flight that a request belongs to. */
-function createFlightFetch(fetch: FetchLike, flights: ReadonlyMap<string, Flight>): FetchLike {
+function createFlightFetch(
+  fetch: FetchLike,
+  flights: ReadonlyMap<string, Flight>,
+  learned: LearnedHeaders,
+): FetchLike {
   return async (url, init) => {
     const { headers } = init ?? {};
     const id = headers instanceof Headers ? headers.get(flightHeader) : null;
@@ -141,8 +190,10 @@ function createFlightFetch(fetch: FetchLike, flights: ReadonlyMap<string, Flight
     headers.delete(flightHeader);
     const flight = flights.get(id);
     flight?.showSignal();
+    if (flight?.key !== undefined) learned.learn(flight.key, headers);
     const signal = flight?.end.signal ?? init?.signal ?? null;
-    const response = await fetch(url, { ...init, signal });
+    const response = flight?.response ?? (await fetch(url, { ...init, signal }));
+    delete flight?.response;
     // the SDK follows a redirect with the same headers
     if (response.status >= 300 && response.status < 400) headers.set(flightHeader, id);
     return response;

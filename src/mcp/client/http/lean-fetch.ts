@@ -86,7 +86,8 @@ function createRaiser(): (signal: AbortSignal) => void {
 
 function flattenHeaders(headers: RequestInit["headers"]): string[] {
   const flat: string[] = [];
-  for (const [name, value] of headers instanceof Headers ? headers : new Headers(headers)) {
+  const isReady = headers instanceof Headers || Array.isArray(headers);
+  for (const [name = "", value = ""] of isReady ? headers : new Headers(headers)) {
     flat.push(name, value);
   }
   return flat;

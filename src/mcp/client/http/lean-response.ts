@@ -57,6 +57,16 @@ class LeanResponse {
     return this.#body.length === 0 ? null : new Blob([new Uint8Array(this.#body)]).stream();
   }
 
+  /** Undefined for what is no JSON, or no document. */
+  parsed(): unknown {
+    if (!Buffer.isBuffer(this.#body)) return undefined;
+    try {
+      return JSON.parse(this.#body.toString("utf8")) as unknown;
+    } catch {
+      return undefined;
+    }
+  }
+
   async text(): Promise<string> {
     if (Buffer.isBuffer(this.#body)) return this.#body.toString("utf8");
     const chunks: Uint8Array[] = [];
@@ -79,6 +89,17 @@ class LeanResponse {
       });
     }
   }
+}
+
+/** The JSON document that a response is, where it was received whole; read again, it is still there. */
+export function peekJson(response: Response): unknown {
+  if (!((response as unknown) instanceof LeanResponse)) return undefined;
+  const lean = response as unknown as LeanResponse;
+  return lean.status === 200 && isJson(lean.headers) ? lean.parsed() : undefined;
+}
+
+function isJson(headers: LeanHeaders): boolean {
+  return /^application\/json\s*(;|$)/i.test(headers.get("content-type") ?? "");
 }
 
 /** A response for the SDK's transports; whatever else of `Response` they begin to read is missing. */

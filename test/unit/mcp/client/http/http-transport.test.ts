@@ -90,3 +90,69 @@ describe("a request over HTTP", () => {
     join.mockRestore();
   });
 });
+
+describe("a call of a tool that was called before", () => {
+  const count = (key: string) => ({ name: "count", arguments: { key } });
+  const sent = (replica: HttpReplica) =>
+    replica.calls("tools/call").map(({ headers }) => ({ ...headers, "content-length": "" }));
+
+  it("goes with the headers that the first had, and no other tool's or call's", async () => {
+    await using replica = await HttpReplica.start();
+    await using opened = await open(replica);
+    const { client } = opened;
+    for (const key of ["a", "bb", "ccc"]) await client.callTool(count(key));
+    const headers = { "mcp-param-region": "north" };
+    await client.callTool(count("a"), { headers });
+    await client.callTool({ ...count("a"), name: "look" });
+    await client.callTool(count("a"));
+    const [first, ...rest] = sent(replica);
+    expect(first).toMatchObject({ "mcp-method": "tools/call", "mcp-name": "count" });
+    const looked = { ...first, "mcp-name": "look" };
+    expect(rest).toEqual([first, first, { ...first, ...headers }, looked, first]);
+    expect(replica.ledger.get("a")).toBe(4);
+  });
+
+  const answer = (status: number, type: string, body: string): Fault => {
+    return async ({ rpcMethod, rpcId }, res, serve) => {
+      if (rpcMethod !== "tools/call") return serve();
+      res.writeHead(status, { "content-type": type });
+      res.end(body.replace("ID", JSON.stringify(rpcId)));
+    };
+  };
+  const error = '{"jsonrpc":"2.0","id":ID,"error":{"code":-32020,"message":"no"}}';
+  const redirect: Fault = async ({ rpcMethod }, res, serve) => {
+    if (rpcMethod !== "tools/call" || res.req.url !== "/mcp") return serve();
+    res.writeHead(307, { location: "/mcp?again" }).end();
+  };
+  const faults: readonly (readonly [string, Fault])[] = [
+    ["an error of the protocol", answer(200, "application/json", error)],
+    ["an error of the protocol as HTTP 400", answer(400, "application/json", error)],
+    ["a document that is no message", answer(200, "application/json", '{"id":ID}')],
+    ["what is no JSON", answer(200, "application/json", "{")],
+    ["another kind of document", answer(200, "text/plain", "hello")],
+    ["HTTP 401", answer(401, "text/plain", "who?")],
+    ["HTTP 404", answer(404, "text/plain", "gone")],
+    ["HTTP 500", answer(500, "text/plain", "broken")],
+    ["a redirect", redirect],
+    ["a stream", answer(200, "text/event-stream", `data: ${error}\n\n`)],
+    ["a stream without an answer", answer(200, "text/event-stream", ": nothing\n\n")],
+  ];
+
+  it.each(faults)("ends as the first does: %s", async (_what, fault) => {
+    const callTwice = async (isFirst: boolean): Promise<unknown> => {
+      await using replica = await HttpReplica.start();
+      await using opened = await open(replica);
+      if (!isFirst) await opened.client.callTool(count("a"));
+      replica.fault = fault;
+      replica.received.length = 0;
+      const [ended] = await Promise.allSettled([opened.client.callTool(count("a"))]);
+      const { code, message, details } = (ended.status === "rejected" ? ended.reason : {}) as {
+        readonly [name: string]: unknown;
+      };
+      const { length } = replica.calls("tools/call");
+      const text = JSON.stringify({ status: ended.status, code, message, details, length });
+      return text.replaceAll(replica.url, "URL");
+    };
+    expect(await callTwice(false)).toEqual(await callTwice(true));
+  });
+});
