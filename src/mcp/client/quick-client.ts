@@ -13,7 +13,6 @@ import type {
 } from "@modelcontextprotocol/client";
 
 type Codec = ReturnType<Client["_wireCodec"]>;
-type MethodOptions = RequestOptions | undefined;
 
 export class QuickClient extends Client {
   #codec: Codec | undefined;
@@ -39,7 +38,7 @@ export class QuickClient extends Client {
     }
     const schema = this.#schemaOf(request.method);
     if (schema !== undefined) return super.request(request, schema, schemaOrOptions);
-    return super.request(request as { method: RequestMethod }, schemaOrOptions as MethodOptions);
+    return super.request(request as { method: RequestMethod }, schemaOrOptions);
   }
 
   #schemaOf(method: string): StandardSchemaV1 | undefined {

@@ -183,19 +183,26 @@ function createFlightFetch(
   flights: ReadonlyMap<string, Flight>,
   learned: LearnedHeaders,
 ): FetchLike {
-  return async (url, init) => {
-    const { headers } = init ?? {};
+  return async (url, init = {}) => {
+    const { headers } = init;
     const id = headers instanceof Headers ? headers.get(flightHeader) : null;
     if (!(headers instanceof Headers) || id === null) return fetch(url, init);
     headers.delete(flightHeader);
     const flight = flights.get(id);
-    flight?.showSignal();
-    if (flight?.key !== undefined) learned.learn(flight.key, headers);
-    const signal = flight?.end.signal ?? init?.signal ?? null;
-    const response = flight?.response ?? (await fetch(url, { ...init, signal }));
-    delete flight?.response;
+    const signal = flight?.end.signal ?? init.signal ?? null;
+    const came = flight === undefined ? undefined : depart(flight, headers, learned);
+    const response = came ?? (await fetch(url, { ...init, signal }));
     // the SDK follows a redirect with the same headers
     if (response.status >= 300 && response.status < 400) headers.set(flightHeader, id);
     return response;
   };
+}
+
+/** Gives the answer that the SDK asks for, where it came before. */
+function depart(flight: Flight, headers: Headers, learned: LearnedHeaders): Response | undefined {
+  flight.showSignal();
+  if (flight.key !== undefined) learned.learn(flight.key, headers);
+  const { response } = flight;
+  delete flight.response;
+  return response;
 }
