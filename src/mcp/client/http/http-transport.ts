@@ -144,7 +144,8 @@ export class EnduringHttpTransport extends StreamableHTTPClientTransport {
     const headers = flight?.key === undefined ? undefined : this.#headers.get(flight.key);
     if (flight === undefined || headers === undefined) return false;
     const { signal } = flight.end;
-    const init = { method: "POST", headers, body: JSON.stringify(message), signal };
+    const body = JSON.stringify(message);
+    const init = { method: "POST", headers, body, signal, redirect: "manual" } as const;
     const response = await this.#fetch(this.#url, init).catch((error: unknown) => {
       if (!signal.aborted) this.onerror?.(error as Error); // as the SDK does
       throw error;
