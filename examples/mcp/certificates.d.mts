@@ -1,0 +1,1 @@
+export function makeCertificate(name: string): { key: string; cert: string; pin: string };
