@@ -6,6 +6,8 @@ export type { LuminaGuardOptions } from "./runtime/create-luminaguard.ts";
 export { LuminaGuard } from "./runtime/luminaguard.ts";
 export type { SpawnOptions } from "./runtime/luminaguard.ts";
 export { Machine } from "./runtime/machine.ts";
+export { draftNetworkCard, takeNetworkCardPermit } from "./runtime/network-card.ts";
+export type { NetworkCardPermit, NetworkCardWish } from "./runtime/network-card.ts";
 export type { MachineFacts, MachineFiles } from "./runtime/machine.ts";
 export { ExecHandle } from "./runtime/exec-handle.ts";
 export type { ExecOptions, ExecResult } from "./runtime/exec-handle.ts";

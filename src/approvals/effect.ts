@@ -30,6 +30,13 @@ export interface NetworkGrant {
   readonly isFirstContact: boolean;
 }
 
+/** A card in the machine's network: from then on no address is asked about. */
+export interface NetworkCard {
+  readonly kind: "network-card";
+  /** `user`: every address that the host reaches, its own among them */
+  readonly nic: "user";
+}
+
 export interface SecretUse {
   readonly kind: "secret-use";
   /** its name; the value is in no envelope */
@@ -86,6 +93,7 @@ export type Effect =
   | FileWriteBack
   | HostCommand
   | NetworkGrant
+  | NetworkCard
   | SecretUse
   | McpCall
   | GitLanding
@@ -100,6 +108,7 @@ export const effectKinds: readonly EffectKind[] = [
   "file-write-back",
   "host-command",
   "network-grant",
+  "network-card",
   "secret-use",
   "mcp-call",
   "git-landing",

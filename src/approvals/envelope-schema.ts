@@ -45,6 +45,7 @@ const effect: v.GenericSchema<Effect> = v.variant("kind", [
     methods: names,
     isFirstContact: v.boolean(),
   }),
+  v.strictObject({ kind: v.literal("network-card"), nic: v.literal("user") }),
   v.strictObject({
     kind: v.literal("secret-use"),
     secret: name,

@@ -49,8 +49,12 @@ export function proposeGrant(
   return makeGrant(scope, wish, engine, now);
 }
 
-/** asked about each time: a command on the host is never less than critical, and a rule about rules is none */
-const neverGranted: ReadonlySet<EffectKind> = new Set(["host-command", "policy-change"]);
+/** asked about each time: two are never less than critical, and a rule about rules is none */
+const neverGranted: ReadonlySet<EffectKind> = new Set([
+  "host-command",
+  "network-card",
+  "policy-change",
+]);
 
 /** Raises GRANT_REFUSED, or USAGE for numbers out of bounds. */
 export function makeGrant(

@@ -46,6 +46,8 @@ function judge(effect: Effect): readonly [Risk, Reversibility] {
       return ["critical", "irreversible"];
     case "network-grant":
       return judgeNetwork(effect);
+    case "network-card":
+      return ["critical", "irreversible"];
     case "secret-use":
       return effect.isOwnHost ? ["medium", "by-hand"] : ["critical", "irreversible"];
     case "mcp-call":

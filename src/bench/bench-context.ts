@@ -113,7 +113,12 @@ export class BenchContext implements AsyncDisposable {
       env: {},
       desk: this.lumina.machines,
       clock: new PausableClock(),
-      facts: { backend: hypervisor.name, accelerator: hypervisor.accelerator, canaries: [] },
+      facts: {
+        backend: hypervisor.name,
+        accelerator: hypervisor.accelerator,
+        nic: "none",
+        canaries: [],
+      },
     });
   }
 

@@ -74,6 +74,7 @@ function machineOptions(command: Command): Command {
     .option("--workdir <dir>", "folder in the machine (/workspace)")
     .option("--include <glob>", "send files that are left out by default", collect)
     .option("--no-workspace", "send nothing and take nothing out")
+    .option("--nic <kind>", "a network card: none, or user (no shipped policy allows it)")
     .option("--tty", "give the command a terminal");
 }
 

@@ -49,6 +49,7 @@ export function printTaskJson(
     spawn: { kind: spawn.kind, ms: spawn.ms },
     backend: spawn.backend,
     accelerator: spawn.accelerator,
+    network: spawn.hasNetwork,
     stdout: collected.text("stdout"),
     stderr: collected.text("stderr"),
     outputCutBytes: collected.cut(),

@@ -37,7 +37,8 @@ export function createTerminalFace(io: CliIo, { tty, signals }: TerminalFaceOpti
     onPhase: progress.show,
     onSpawned: (facts) => {
       progress.clear();
-      say(io, `${indent}${describeMachine(facts, io.columns)}`);
+      const network = facts.hasNetwork ? io.style.red("NETWORK CARD") : "no network";
+      say(io, `${indent}${describeMachine(facts, io.columns)} · ${network}`);
     },
     onWorkspace: (facts) =>
       say(io, `  workspace ${renderWorkspaceLine(facts, { width: io.columns * 2 })}`),
@@ -114,10 +115,9 @@ function connectPipe({ stdin }: CliIo, command: ExecHandle): () => void {
 function describeMachine(facts: SpawnFacts, columns: number): string {
   const { kind, ms, backend, accelerator, reason } = facts;
   const how = `${kind === "clone" ? "cloned" : "booted"} in ${seconds(ms)} · ${backend}/${accelerator}`;
-  const line = `${how}${reason === undefined ? "" : ` (${escapeText(reason)})`} · no network`;
-  return line.length + indent.length <= columns
-    ? line
-    : `${how} (see luminaguard doctor) · no network`;
+  const line = `${how}${reason === undefined ? "" : ` (${escapeText(reason)})`}`;
+  const rest = indent.length + " · no network".length + (facts.hasNetwork ? 2 : 0);
+  return line.length + rest <= columns ? line : `${how} (see luminaguard doctor)`;
 }
 
 function describeFreeze(machine: string): string {

@@ -16,6 +16,7 @@ const always = "modules";
  */
 export const neededModules: Readonly<Record<string, readonly string[]>> = {
   [always]: ["virtio_mmio", "virtio_pci", "virtio_console", "overlay"],
+  "modules-0x0001": ["virtio_net"],
   "modules-0x0002": ["virtio_blk", "squashfs"],
   "modules-0x0004": ["virtio_rng"],
   "modules-0x0013": ["vsock", "vmw_vsock_virtio_transport"],

@@ -21,7 +21,7 @@ interface KernelPackage {
 
 /** folders of modules that no machine here needs; they are most of the package */
 const unneeded =
-  /\/kernel\/(?:drivers\/(?:net|gpu|infiniband|media|scsi|usb|hid|input|iio|sound)|sound|net\/(?!vmw_vsock))\//;
+  /\/kernel\/(?:drivers\/(?:net\/[^/]+|gpu|infiniband|media|scsi|usb|hid|input|iio|sound)|sound|net\/(?!vmw_vsock|core))\//;
 
 export async function readKernelPackage(
   tools: HostTools,

@@ -33,6 +33,10 @@ const effectSchema: v.GenericSchema<unknown, Effect> = v.variant("kind", [
     isFirstContact: v.optional(v.boolean(), true),
   }),
   v.strictObject({
+    kind: v.literal("network-card"),
+    nic: v.optional(v.literal("user"), "user"),
+  }),
+  v.strictObject({
     kind: v.literal("secret-use"),
     secret: v.optional(text, "TOKEN"),
     host: v.optional(text, "example.org"),

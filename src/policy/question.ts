@@ -29,6 +29,7 @@ export type Effect =
       readonly methods: readonly string[];
       readonly isFirstContact: boolean;
     }
+  | { readonly kind: "network-card"; readonly nic: "user" }
   | {
       readonly kind: "secret-use";
       readonly secret: string;

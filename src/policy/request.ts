@@ -62,6 +62,8 @@ function factsOf(effect: Effect): Facts {
       const methods = effect.methods.map((method) => method.toUpperCase());
       return { port: effect.port, methods, isFirstContact: effect.isFirstContact };
     }
+    case "network-card":
+      return {};
     case "secret-use":
       return { host: canonicalHost(effect.host), isOwnHost: effect.isOwnHost };
     case "mcp-call":

@@ -9,6 +9,7 @@ export const resourceTypes: Readonly<Record<EffectKind, string>> = {
   "file-write-back": "Folder",
   "host-command": "Program",
   "network-grant": "Host",
+  "network-card": "Card",
   "secret-use": "Secret",
   "mcp-call": "Tool",
   "git-landing": "Repository",
@@ -26,6 +27,8 @@ export function resourceOf(effect: Effect): string {
       return effect.argv[0] ?? "";
     case "network-grant":
       return canonicalHost(effect.host);
+    case "network-card":
+      return effect.nic;
     case "secret-use":
       return effect.secret;
     case "mcp-call":

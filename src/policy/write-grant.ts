@@ -51,6 +51,11 @@ function refuseWide({ effect, tool, args, run, task }: GrantWish, resource: stri
       hint: "approve each change by itself",
     });
   }
+  if (effect === "network-card") {
+    throw new LuminaGuardError("GRANT_REFUSED", "a network card is never given by a grant", {
+      hint: "approve each machine by itself",
+    });
+  }
   if (effect === "mcp-call" && isCodeRunningTool(tool)) {
     throw new LuminaGuardError("GRANT_REFUSED", `the tool ${tool} runs code it is given`, {
       hint: "a grant for it would be a grant for everything; approve each call by itself",

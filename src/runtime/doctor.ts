@@ -12,7 +12,8 @@ export interface Finding {
   /** indented below the one before it */
   readonly isPart: boolean;
   readonly what: string;
-  readonly verdict: "ok" | "chosen" | "not usable" | "not needed" | "low" | "missing" | "off";
+  readonly verdict:
+    "ok" | "chosen" | "not usable" | "not needed" | "low" | "missing" | "off" | "open";
   readonly detail: string;
   readonly fix: string | undefined;
 }
@@ -41,6 +42,7 @@ export async function diagnose(
       ...(machines?.findings ?? []),
       describeWalls(confinement),
       describeGroups(confinement),
+      describeCards(lumina),
       image.finding,
       ...(await findTemplates(lumina)),
       ...(await findOpenFiles()),
@@ -150,6 +152,17 @@ function describeGroups({ groups, platform }: ConfinementReport): Finding {
   }
   const { reason, fix } = groups;
   return finding("bounds", "address space and open files only", "low", { detail: reason, fix });
+}
+
+/** A machine with a network card is the exception, and shown until it is gone. */
+function describeCards(lumina: LuminaGuard): Finding {
+  const open = lumina.machines.list().filter(({ hasNetwork }) => hasNetwork);
+  if (open.length === 0) return finding("network", "no machine has a network card", "ok");
+  const ids = open.map(({ id }) => id);
+  return finding("network", `a network card: ${ids.join(", ")}`, "open", {
+    detail: "what is in such a machine can be sent anywhere",
+    fix: `luminaguard rm ${ids.join(" ")}`,
+  });
 }
 
 async function findTemplates(lumina: LuminaGuard): Promise<readonly Finding[]> {

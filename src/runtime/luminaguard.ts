@@ -24,6 +24,8 @@ import { DryGround, HostGround } from "./ground.ts";
 import type { Ground } from "./ground.ts";
 import { CliffDesk } from "./cliff-desk.ts";
 import { MachineDesk } from "./machine-desk.ts";
+import { useNetworkCardPermit } from "./network-card.ts";
+import type { NetworkCardPermit } from "./network-card.ts";
 import { McpDesk } from "./mcp-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
@@ -57,6 +59,9 @@ export interface SpawnOptions {
   /** the machine goes on where this one was saved; image, memory and processors have to be its own
    * @default a new machine */
   readonly saved?: SavedMachine | undefined;
+  /** a network card, which a person approved for this one machine
+   * @default none */
+  readonly networkCard?: NetworkCardPermit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -121,15 +126,17 @@ export class LuminaGuard implements AsyncDisposable {
   }
 
   async #spawn(options: SpawnOptions): Promise<Machine> {
-    const { signal, onPhase, env = {}, bootTimeoutMs, memoryFolder, saved } = options;
+    const { signal, onPhase, env = {}, bootTimeoutMs, memoryFolder, saved, networkCard } = options;
     const imageName = options.image ?? this.config.image;
     this.#records?.prepare();
     const { image, container, hypervisor, canaries } = await this.#ground.prepare(
       imageName,
       options,
     );
+    const nic = networkCard === undefined ? "none" : "user";
     const spec = resolveVmSpec({
       image,
+      nic,
       memoryMib: options.memoryMib ?? this.config.memoryMib,
       vcpus: options.vcpus ?? this.config.cpus,
       bootTimeoutMs,
@@ -140,19 +147,20 @@ export class LuminaGuard implements AsyncDisposable {
       clock.setPaused(isFrozen);
       options.onFrozen?.(isFrozen, id);
     };
+    if (networkCard !== undefined) useNetworkCardPermit(networkCard, imageName);
     const wish = { spec, greeter, onPhase, onFrozen, clock, memoryFolder };
     const vm = new ManagedVm(hypervisor, wish, saved);
     const instance = await vm.boot(signal);
     const { name: backend, accelerator } = hypervisor;
     const desk = this.machines;
-    const facts: MachineFacts = { backend, accelerator, canaries };
+    const facts: MachineFacts = { backend, accelerator, nic, canaries };
     const machine = new Machine(vm, instance, greeter.wire(), {
       ...{ env, facts, container },
       ...{ desk, clock },
     });
     this.#spawned.add(machine);
     void instance.exited.then(() => this.#spawned.delete(machine));
-    await this.#recordLife(machine, { image: imageName, backend, accelerator });
+    await this.#recordLife(machine, { image: imageName, backend, accelerator, nic });
     return machine;
   }
 
@@ -174,7 +182,7 @@ export class LuminaGuard implements AsyncDisposable {
   }
 
   /** Machines made ahead. The pool is the caller's to close. */
-  pool(size: number, options: Omit<SpawnOptions, "signal"> = {}): Pool<Machine> {
+  pool(size: number, options: Omit<SpawnOptions, "signal" | "networkCard"> = {}): Pool<Machine> {
     return new Pool<Machine>({
       size,
       refillDelayMs,

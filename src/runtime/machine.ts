@@ -5,6 +5,7 @@ import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { ContainerConfig } from "../image/manifest.ts";
 import type { CanaryResult } from "../vm/canary.ts";
+import type { Nic } from "../vm/spec.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { Save, VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
@@ -36,6 +37,7 @@ export interface MachineFiles {
 export interface MachineFacts {
   readonly backend: string;
   readonly accelerator: string;
+  readonly nic: Nic;
   readonly canaries: readonly CanaryResult[];
 }
 

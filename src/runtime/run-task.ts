@@ -2,6 +2,7 @@
  * One command in one fresh machine: the folder goes in, the command runs with its output streamed,
  * what it changed comes out, and the machine is destroyed. Faces show it; nothing is applied here.
  */
+import { isDeepStrictEqual } from "node:util";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
 import type { ContainerConfig } from "../image/manifest.ts";
 import type { OutputChunk, TtySize } from "../wire/exec.ts";
@@ -13,7 +14,7 @@ import type { WorkspaceExchange, WorkspaceFacts } from "./workspace-exchange.ts"
 
 export interface TaskRequest extends Pick<
   SpawnOptions,
-  "image" | "memoryMib" | "vcpus" | "env" | "hypervisor"
+  "image" | "memoryMib" | "vcpus" | "env" | "hypervisor" | "networkCard"
 > {
   /** empty for the image's own command */
   readonly argv: readonly string[];
@@ -55,6 +56,8 @@ export interface SpawnFacts {
   readonly ms: number;
   readonly backend: string;
   readonly accelerator: string;
+  /** the machine has a network card */
+  readonly hasNetwork: boolean;
   /** why nothing faster runs machines here, when there is a reason */
   readonly reason: string | undefined;
 }
@@ -78,13 +81,14 @@ export interface TaskResult extends TaskEnd {
 
 const nothingReceived = { set: undefined, refused: [] };
 
-/** Raises what `spawn` raises, WORKSPACE_TOO_LARGE, VM_GONE, CHANGES_HOSTILE, or the signal's reason. */
+/** Raises what `spawn` raises, APPROVAL_DENIED for a card that was approved for another command, WORKSPACE_TOO_LARGE, VM_GONE, CHANGES_HOSTILE, or the signal's reason. */
 export async function runTask(
   lumina: LuminaGuard,
   request: TaskRequest,
   face: TaskFace,
   signal?: AbortSignal,
 ): Promise<TaskResult> {
+  requireApproved(request);
   const preparing = prepareExchange(request, signal);
   preparing.catch(() => undefined); // awaited after the machine is there
   await using machine = await spawn(lumina, request, face, signal);
@@ -106,6 +110,13 @@ export async function runTask(
   return { ...end, spawn: facts, changeSet: set, refused };
 }
 
+/** A card was approved for one command, word for word. */
+function requireApproved({ argv, networkCard }: TaskRequest): void {
+  if (networkCard === undefined || isDeepStrictEqual(argv, networkCard.argv)) return;
+  const message = "the network card was approved for another command";
+  throw new LuminaGuardError("APPROVAL_DENIED", message);
+}
+
 async function prepareExchange(
   { workspace }: TaskRequest,
   signal?: AbortSignal,
@@ -117,21 +128,30 @@ async function prepareExchange(
 
 function spawn(
   lumina: LuminaGuard,
-  { image, memoryMib, vcpus, env, hypervisor }: TaskRequest,
+  { image, memoryMib, vcpus, env, hypervisor, networkCard }: TaskRequest,
   { onPhase, onFrozen }: TaskFace,
   signal?: AbortSignal,
 ): Promise<Machine> {
   return lumina.spawn({
-    ...{ image, memoryMib, vcpus, env, hypervisor },
+    ...{ image, memoryMib, vcpus, env, hypervisor, networkCard },
     ...{ onPhase, onFrozen, signal },
   });
 }
 
 function describeSpawn({ id, kind, spawnTimeMs, facts }: Machine): SpawnFacts {
-  const { backend, accelerator, canaries } = facts;
+  const { backend, accelerator, nic, canaries } = facts;
   const failed = canaries.find(({ tried, booted }) => tried && !booted);
   const reason = failed && `no usable ${failed.accelerator.toUpperCase()}: ${failed.reason}`;
-  return { machine: id, kind, ms: Math.round(spawnTimeMs), backend, accelerator, reason };
+  const hasNetwork = nic !== "none";
+  return {
+    machine: id,
+    kind,
+    ms: Math.round(spawnTimeMs),
+    backend,
+    accelerator,
+    hasNetwork,
+    reason,
+  };
 }
 
 /**

@@ -11,6 +11,7 @@ export type { CanaryResult } from "../vm/canary.ts";
 export type { Selection } from "../vm/select.ts";
 export type { Approval, ApprovalState } from "../approvals/approval.ts";
 export type { CliffVerdict } from "../approvals/cliff-verdict.ts";
+export type { Nic } from "../vm/spec.ts";
 export type { EnvelopeDraft } from "../approvals/envelope.ts";
 export type { Grant } from "../approvals/grant.ts";
 export type { VerifiedChain } from "../audit/chain-verifier.ts";

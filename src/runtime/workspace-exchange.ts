@@ -57,6 +57,7 @@ export class WorkspaceExchange {
       baseline: this.#pack.baseline,
       store,
       command,
+      hadNetwork: machine.facts.nic !== "none",
       isIgnored: this.#scan.isIgnored,
       signal,
     });

@@ -2,7 +2,7 @@
 import { ulid } from "ulid";
 import * as v from "valibot";
 import type { Cliff } from "../approvals/cliff.ts";
-import type { ActionEnvelope, EnvelopeDraft } from "../approvals/envelope.ts";
+import type { ActionEnvelope, EnvelopeDraft, Taint } from "../approvals/envelope.ts";
 import type { JsonObject } from "../approvals/json.ts";
 import { LuminaGuardError } from "../errors.ts";
 import type { ApplyResult } from "../workspace/apply.ts";
@@ -28,14 +28,20 @@ export interface WriteBackOrigin {
 }
 
 /**
- * The person's own command asked for it, on files of their own folder, without a network: no words from
+ * The person's own command asked for it, on files of their own folder. Without a network no words from
  * outside had a part in the asking, so it is not tainted.
  */
-const untainted = { tainted: false, sources: [] };
+function taintOf({ hadNetwork }: ChangeSet): Taint {
+  return { tainted: hadNetwork, sources: hadNetwork ? ["the machine's network card"] : [] };
+}
+
+/** makes every card of the machine's changes a red one */
+const networkFlag = "the machine had a network card";
 
 export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): EnvelopeDraft {
   const { id, root, command, changes } = set;
   const { run, machine, exitCode, timedOut } = origin;
+  const networkFlags = set.hadNetwork ? [networkFlag] : [];
   const count = (...kinds: readonly Change["kind"][]): number => {
     return changes.filter(({ kind }) => kinds.includes(kind)).length;
   };
@@ -51,7 +57,7 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
   };
   return {
     // its machine is gone by now, so there is nothing left to freeze
-    ...{ who: "run", run, tool: writeBackTool, operands, taint: untainted },
+    ...{ who: "run", run, tool: writeBackTool, operands, taint: taintOf(set) },
     // a change is plain data, as JSON has it
     args: args as unknown as JsonObject,
     effects: [
@@ -61,7 +67,7 @@ export function draftWriteBack(set: ChangeSet, origin: WriteBackOrigin): Envelop
         added: count("added"),
         modified: count("modified", "mode", "replaced"),
         deleted: count("deleted"),
-        flags: [...new Set(changes.flatMap(({ flags }) => flags))].sort(),
+        flags: [...new Set([...changes.flatMap(({ flags }) => flags), ...networkFlags])].sort(),
       },
     ],
   };

@@ -52,6 +52,7 @@ async function probeNamespaces(
       readWrite: [],
       devices: [],
       groups: [],
+      network: false,
       uid: asRoot ? unprivilegedUid : undefined,
       addressSpaceBytesMax: 1024 ** 3,
       infoFd: 2,

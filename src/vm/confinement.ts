@@ -36,6 +36,8 @@ export interface Confined {
   readonly groups: readonly number[];
   /** address space in `bytes` */
   readonly addressSpaceBytesMax: number;
+  /** it keeps the host's network, for a machine with a network card */
+  readonly network: boolean;
   /** descriptor on which the wall-builder says the pid of the first process inside */
   readonly infoFd: number;
   /** descriptor from which the wall-builder waits for a byte before it starts the command */
@@ -45,6 +47,9 @@ export interface Confined {
 /** largest number of threads and processes of one machine's user */
 const processesMax = 512;
 const openFilesMax = 1024;
+
+/** names the servers that a name is asked of */
+const resolverFile = "/etc/resolv.conf";
 
 /** System folders with programs and libraries; nothing of a person is in them. */
 const systemFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin"];
@@ -75,13 +80,16 @@ function inNamespaces(confined: Confined, tools: Pick<ConfinementTools, "asRoot"
   const visible = [
     ...systemFolders.flatMap((path) => ["--ro-bind-try", path, path]),
     ...confined.readOnly.flatMap((path) => ["--ro-bind", path, path]),
+    ...(confined.network ? ["--ro-bind-try", resolverFile, resolverFile] : []),
     ...confined.readWrite.flatMap((path) => ["--bind", path, path]),
     ...confined.devices.flatMap((path) => ["--dev-bind", path, path]),
   ];
   return [
     "bwrap",
     ...(tools.asRoot ? [] : ["--unshare-user"]),
-    ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+    "--unshare-pid",
+    ...(confined.network ? [] : ["--unshare-net"]),
+    ...["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     // bubblewrap's own first process stays in the new pid namespace: a parent's death may signal it,
     // though not a process of another user, and the kernel takes the namespace down with it
     ...["--die-with-parent", "--info-fd", String(confined.infoFd)],

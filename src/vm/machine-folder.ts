@@ -56,16 +56,22 @@ export interface MachineFolder {
   readonly remove: () => Promise<void>;
 }
 
+export interface MachineFolderOptions {
+  /** the machine's control groups will be below these */
+  readonly groupParents?: readonly GroupParent[];
+  /** told to whoever lists machines @default false */
+  readonly hasNetwork?: boolean;
+}
+
 /**
- * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own. Its control
- * groups will be below `groupParents`.
+ * Makes the folder of a new machine. `asRoot`: the machine gets a user id of its own.
  * Raises HOST_LIMIT when the path is too long for a socket or the folder cannot be made, FROZEN while
  * a person has everything stopped.
  */
 export async function createMachineFolder(
   runtimeDir: string,
   asRoot: boolean,
-  groupParents: readonly GroupParent[] = [],
+  { groupParents = [], hasNetwork = false }: MachineFolderOptions = {},
 ): Promise<MachineFolder> {
   const longest = join(runtimeDir, "vm-00000", socketName);
   if (Buffer.byteLength(longest) > socketPathBytesMax) {
@@ -82,7 +88,7 @@ export async function createMachineFolder(
   const groups = nameGroups(groupParents, `${id}-${randomBytes(4).toString("hex")}`);
   const groupFolders = groups.map(({ folder }) => folder);
   const since = new Date().toISOString();
-  const record: MachineRecord = { host: identifySelf(), since, groups: groupFolders };
+  const record: MachineRecord = { host: identifySelf(), since, hasNetwork, groups: groupFolders };
   // the record comes before the look: a stop that does not see the one is seen by the other
   const write = async (more: Pick<MachineRecord, "vmm">): Promise<void> => {
     await writeRecord(runtimeDir, id, { ...record, ...more });

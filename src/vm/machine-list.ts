@@ -21,6 +21,8 @@ export interface ListedMachine {
   readonly vmmPid: number | null;
   /** when it was made, ISO 8601; null when nobody wrote it down */
   readonly since: string | null;
+  /** it has a network card */
+  readonly hasNetwork: boolean;
   /** the owner's command line; null when it cannot be read. Hostile text. */
   readonly command: string | null;
 }
@@ -59,6 +61,7 @@ export function listMachines(runtimeDir: string, which: Which = "all"): readonly
         ownerPid: record.host.pid,
         vmmPid: processes.at(-1)?.pid ?? null,
         since: record.since ?? null,
+        hasNetwork: record.hasNetwork === true,
         command: command === "" ? null : command,
       },
     ];

@@ -20,6 +20,8 @@ export interface MachineRecord {
   readonly vmm?: ProcessIdentity | null | undefined;
   /** when the machine was made, ISO 8601 */
   readonly since?: string | undefined;
+  /** it has a network card */
+  readonly hasNetwork?: boolean | undefined;
   /** folders of its control groups */
   readonly groups?: readonly string[] | undefined;
 }
@@ -28,6 +30,7 @@ const recordSchema: v.GenericSchema<unknown, MachineRecord> = v.object({
   host: identitySchema,
   vmm: v.optional(v.nullable(identitySchema)),
   since: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+  hasNetwork: v.optional(v.boolean()),
   groups: v.optional(v.array(v.string())),
 });
 

@@ -11,6 +11,9 @@ export interface VmImage {
   readonly layerPath?: string | undefined;
 }
 
+/** `user`: a card in a network of the hypervisor's own, through which every address is reached that the host reaches */
+export type Nic = "none" | "user";
+
 export interface VmSpecOptions {
   readonly image: VmImage;
   /** virtual processors
@@ -22,6 +25,8 @@ export interface VmSpecOptions {
   /** longest time from the start of the hypervisor until the guest answers, in `ms`
    * @default 60_000 */
   readonly bootTimeoutMs?: number | undefined;
+  /** @default "none" */
+  readonly nic?: Nic | undefined;
 }
 
 export interface VmSpec {
@@ -29,6 +34,7 @@ export interface VmSpec {
   readonly vcpus: number;
   readonly memoryMib: number;
   readonly bootTimeoutMs: number;
+  readonly nic: Nic;
 }
 
 /** Smallest and largest values a spec may hold. */
@@ -41,11 +47,17 @@ export const vmLimits = {
 
 /** Defaults filled in and bounds checked. Raises CONFIG_INVALID. */
 export function resolveVmSpec(options: VmSpecOptions): VmSpec {
-  const { image, vcpus = 1, memoryMib = 512, bootTimeoutMs = 60_000 } = options;
+  const { image, vcpus = 1, memoryMib = 512, bootTimeoutMs = 60_000, nic = "none" } = options;
   requireWhole("memoryMib", memoryMib, vmLimits.memoryMibMin, vmLimits.memoryMibMax);
   requireWhole("vcpus", vcpus, 1, vmLimits.vcpusMax);
   requireWhole("bootTimeoutMs", bootTimeoutMs, 1, vmLimits.bootTimeoutMsMax);
-  return Object.freeze({ image: Object.freeze({ ...image }), vcpus, memoryMib, bootTimeoutMs });
+  return Object.freeze({
+    image: Object.freeze({ ...image }),
+    vcpus,
+    memoryMib,
+    bootTimeoutMs,
+    nic,
+  });
 }
 
 function requireWhole(name: string, value: number, min: number, max: number): void {

@@ -84,6 +84,7 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
       fileBytesMax: start.fileBytesMax,
       uid: folder.uid,
       groups: await groupsOf(start.devices),
+      network: spec.nic !== "none",
       addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
       infoFd: start.fds.info,
       gateFd: start.fds.gate,

@@ -35,6 +35,7 @@ const changeSet: v.GenericSchema<unknown, ChangeSet> = v.strictObject({
   id: v.pipe(v.string(), v.regex(/^[0-9A-HJKMNP-TV-Z]{4,8}$/)),
   root: v.string(),
   command: v.string(),
+  hadNetwork: v.optional(v.boolean(), false),
   createdAt: time,
   expiresAt: time,
   changes: changesSchema,

@@ -54,6 +54,8 @@ export interface ChangeSet {
   readonly root: string;
   /** the command that made the changes, for people */
   readonly command: string;
+  /** the machine had a network card: whatever came in by it may have had a part in the changes */
+  readonly hadNetwork: boolean;
   /** ISO 8601 */
   readonly createdAt: string;
   readonly expiresAt: string;

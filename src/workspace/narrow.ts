@@ -38,8 +38,8 @@ export async function narrowChanges(
         hunks === undefined ? change : await keepHunks(change, { hunks, shown, made: draft.blobs });
       if (kept !== undefined) changes.push(kept);
     }
-    const { root, command, removedFolders, refused, refusedCount, leftBehind } = set;
-    const rest = { root, command, removedFolders, refused, refusedCount, leftBehind };
+    const { root, command, hadNetwork, removedFolders, refused, refusedCount, leftBehind } = set;
+    const rest = { root, command, hadNetwork, removedFolders, refused, refusedCount, leftBehind };
     return await draft.publish({ ...rest, changes });
   } catch (error) {
     await draft.drop();

@@ -17,6 +17,8 @@ export interface ReceiveOptions {
   readonly store: ChangeStore;
   /** the command that ran, for people */
   readonly command: string;
+  /** the machine had a network card @default false */
+  readonly hadNetwork?: boolean;
   /** Whether a new path stays in the machine; a scan's `isIgnored` @default nothing does */
   readonly isIgnored?: (path: string, isFolder: boolean) => boolean;
   readonly limits?: Partial<GuestTreeLimits>;
@@ -60,6 +62,7 @@ export async function receiveChanges(
     const set = await draft.publish({
       root: baseline.root,
       command: options.command.slice(0, 4096),
+      hadNetwork: options.hadNetwork ?? false,
       changes: await describeAll(changes, tree, baseline, draft.blobs, signal),
       removedFolders,
       ...rest,

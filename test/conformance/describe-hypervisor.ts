@@ -48,7 +48,7 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
         env: { GREETING: "hello" },
         desk: new MachineDesk(runtimeDir),
         clock: new PausableClock(),
-        facts: { backend: name, accelerator: "", canaries: [] },
+        facts: { backend: name, accelerator: "", nic: spec.nic, canaries: [] },
       });
       machines.push(machine);
       return machine;

@@ -73,6 +73,8 @@ describe("--help", () => {
         --workdir <dir>      folder in the machine (/workspace)
         --include <glob>     send files that are left out by default
         --no-workspace       send nothing and take nothing out
+        --nic <kind>         a network card: none, or user (no shipped policy allows
+                             it)
         --tty                give the command a terminal
         --apply <when>       ask, never, or always (flagged files are never applied
                              unasked)
@@ -110,6 +112,8 @@ describe("--help", () => {
         --workdir <dir>      folder in the machine (/workspace)
         --include <glob>     send files that are left out by default
         --no-workspace       send nothing and take nothing out
+        --nic <kind>         a network card: none, or user (no shipped policy allows
+                             it)
         --tty                give the command a terminal
         --apply <when>       ask, never, or always (flagged files are never applied
                              unasked)

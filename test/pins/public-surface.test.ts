@@ -17,11 +17,13 @@ it("the library's values are these", () => {
     "assess",
     "buildCard",
     "createLuminaGuard",
+    "draftNetworkCard",
     "errorCodes",
     "isLuminaGuardError",
     "proposeGrant",
     "resolveVmSpec",
     "runTask",
+    "takeNetworkCardPermit",
   ]);
 });
 
@@ -58,6 +60,8 @@ it("the library's types are these", () => {
     "MachineFacts",
     "MachineFiles",
     "OpenCliff",
+    "NetworkCardPermit",
+    "NetworkCardWish",
     "Operand",
     "OutputChunk",
     "PolicyEngine",

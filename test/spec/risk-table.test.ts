@@ -50,6 +50,7 @@ const rows: readonly (readonly [string, Effect])[] = [
   ["… from a new host", { ...network, isFirstContact: true }],
   ["other methods, known host", { ...network, methods: ["POST"] }],
   ["… new host", { ...network, methods: ["POST"], isFirstContact: true }],
+  ["a machine's network card", { kind: "network-card", nic: "user" }],
   ["a secret, at its own host", secret],
   ["… at another host", { ...secret, isOwnHost: false }],
   ["a call of a harmless tool", call],

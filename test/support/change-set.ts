@@ -24,6 +24,7 @@ export function makeChangeSet(
     id: "7K2M",
     root: "/home/ada/shop",
     command: "make",
+    hadNetwork: false,
     createdAt: "2026-11-22T10:00:00.000Z",
     expiresAt: "2026-11-29T10:00:00.000Z",
     changes,

@@ -33,6 +33,7 @@ export const plainEffects: { readonly [Kind in EffectKind]: Extract<Effect, { ki
     flags: [],
   },
   "host-command": { kind: "host-command", argv: ["notify", "done"], cwd: "/home/ada" },
+  "network-card": { kind: "network-card", nic: "user" },
   "network-grant": {
     kind: "network-grant",
     host: "api.example.org",

@@ -35,7 +35,7 @@ func Up() (Parameters, error) {
 		return parameters, err
 	}
 	setLimits()
-	for _, step := range []func() error{loopbackUp, writeSettings, slowWatchman} {
+	for _, step := range []func() error{loopbackUp, networkCardUp, writeSettings, slowWatchman} {
 		if err := step(); err != nil {
 			log.Printf("boot: %v", err)
 		}

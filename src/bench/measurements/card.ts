@@ -66,7 +66,8 @@ async function keepLargeChange(desk: ChangeDesk): Promise<ChangeSet> {
   const [before, after] = [await put(old), await put(young)];
   const file = { kind: "file", executable: false } as const;
   return draft.publish({
-    ...{ root: "/srv/project", command: "bench", removedFolders: [], refused: [], refusedCount: 0 },
+    ...{ root: "/srv/project", command: "bench", hadNetwork: false, removedFolders: [] },
+    ...{ refused: [], refusedCount: 0 },
     leftBehind: { paths: [], count: 0 },
     changes: [
       {

@@ -32,7 +32,8 @@ const indent = " ".repeat(12);
 /** One line, and below it what does not fit beside it. */
 function render({ name, isPart, what, verdict, detail, fix }: Finding, style: Style): string {
   const good = verdict === "ok" || verdict === "chosen";
-  const word = good ? style.green(verdict) : style.yellow(verdict);
+  const alarm = verdict === "open" ? style.red : style.yellow;
+  const word = good ? style.green(verdict) : alarm(verdict);
   const label = (isPart ? `  ${name}` : name).padEnd(12);
   const head = `${`${label} ${escapeText(what)}`.padEnd(57)} ${word}`;
   const more = [

@@ -76,12 +76,13 @@ export function ps(io: CliIo, { json }: { readonly json?: boolean }): Promise<nu
     printJson(io, { stopped: desk.isStopped, machines });
     return Promise.resolve(exitCodes.done);
   }
-  for (const { id, state, ownerPid, vmmPid, since, command } of machines) {
+  for (const { id, state, ownerPid, vmmPid, since, hasNetwork, command } of machines) {
     const when = (since ?? "").slice(0, 19).replace("T", " ").padEnd(19);
     const pids = `owner ${String(ownerPid).padEnd(7)}  vmm ${String(vmmPid ?? "-").padEnd(7)}`;
     const line = `${id}  ${state.padEnd(8)}  ${pids}  ${when}  ${escapeText(command ?? "")}`;
     const isCut = io.stdout.isTTY && line.length > io.columns;
     io.stdout.write(`${isCut ? `${line.slice(0, io.columns - 1)}…` : line.trimEnd()}\n`);
+    if (hasNetwork) say(io, io.style.red(`          ${id} has a network card`));
   }
   if (machines.length === 0) say(io, "no machine runs");
   if (desk.isStopped) say(io, "  new machines are refused until: luminaguard resume --all");

@@ -4,9 +4,11 @@ import { loadVariable } from "../../config/io-settings.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
+import type { NetworkCardWish } from "../../runtime/network-card.ts";
 import { resolveCommand, runTask } from "../../runtime/run-task.ts";
 import { createRunId } from "../../runtime/write-back.ts";
 import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
+import { askForNetworkCard } from "../ask-for-network-card.ts";
 import { parseApplyWord } from "../apply-word.ts";
 import type { ApplyWord } from "../apply-word.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -31,6 +33,7 @@ export interface RunOptions {
   /** false leaves the image's entrypoint out */
   readonly entrypoint?: boolean;
   readonly tty?: boolean;
+  readonly nic?: string;
   readonly apply?: string;
   readonly json?: boolean;
 }
@@ -42,25 +45,30 @@ export async function run(
 ): Promise<number> {
   const apply = parseApplyWord(options.apply ?? "ask");
   await using lumina = await createLuminaGuard();
+  const runId = createRunId();
   using signals = watchSignals(io);
-  if (argv.length === 0) await checkOwnCommand(lumina, options, signals.signal);
+  const { signal } = signals;
+  if (argv.length === 0) await checkOwnCommand(lumina, options, signal);
   const request = await describeRequest(lumina, argv, options, io);
   const collected = options.json === true ? createCollectingFace() : undefined;
   using terminal = createTerminalFace(io, { tty: options.tty === true, signals });
   const face: TaskFace = collected?.face ?? terminal.face;
   let result: TaskResult;
   try {
-    result = await runTask(lumina, request, face, signals.signal);
+    const networkCard = await askForNetworkCard(io, lumina, {
+      ...{ word: options.nic, quiet: collected !== undefined, signal },
+      wish: describeCardWish(runId, request, lumina),
+    });
+    result = await runTask(lumina, { ...request, networkCard }, face, signal);
   } catch (error) {
     if (signals.exitCode !== undefined) return signals.exitCode;
     throw error;
   }
   terminal.release();
   if (result.failure !== undefined) await sayFailure(io, lumina, result, argv, options);
-  const run = createRunId();
-  const decision = await decide(io, lumina, { run, result, apply, options }, signals.signal);
+  const decision = await decide(io, lumina, { run: runId, result, apply, options }, signal);
   if (collected !== undefined) {
-    printTaskJson(io, result, decision, await lumina.approvals.countPrompts(run), collected);
+    printTaskJson(io, result, decision, await lumina.approvals.countPrompts(runId), collected);
   }
   if (signals.exitCode !== undefined) return signals.exitCode;
   return result.exitCode === 0 ? decision.exitCode : result.exitCode;
@@ -103,6 +111,14 @@ async function describeRequest(
     stdin: options.json !== true && (tty === true || !io.stdin.isTTY),
     workspace: sends ? { root: await lumina.resolveWorkspace(process.cwd()), include } : undefined,
   };
+}
+
+function describeCardWish(
+  run: string,
+  { argv, image, workspace }: TaskRequest,
+  { config }: LuminaGuard,
+): NetworkCardWish {
+  return { run, argv, image: image ?? config.image, workspace: workspace?.root ?? null };
 }
 
 /** `K=V` as it stands; `K` alone takes the value this process has. */

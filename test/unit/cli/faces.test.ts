@@ -17,6 +17,7 @@ const spawned: SpawnFacts = {
   ms: 160,
   backend: "qemu",
   accelerator: "tcg",
+  hasNetwork: false,
   reason: "no KVM: \u001bsilent",
 };
 
@@ -130,6 +131,7 @@ describe("a task as JSON", () => {
       spawn: { kind: "cold", ms: expect.any(Number) as unknown },
       backend: "fake",
       accelerator: "none",
+      network: false,
       stdout: "out\n",
       stderr: "err\n",
       outputCutBytes: 0,

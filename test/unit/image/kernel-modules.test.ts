@@ -95,7 +95,7 @@ describe("listModules", () => {
       "overlay",
     ]);
     expect(namesOf("modules-0x0002")).toEqual(["virtio_blk", "squashfs"]);
-    expect(lists.size).toBe(4);
+    expect(lists.size).toBe(5);
   });
 });
 

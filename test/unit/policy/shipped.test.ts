@@ -29,6 +29,7 @@ const table: readonly Row[] = [
   ["first contact with a host", network, "deny", "ask", "deny"],
   ["a host met before", { ...network, isFirstContact: false }, "deny", "ask", "ask"],
   ["sending to a host", { ...network, methods: ["GET", "POST"] }, "deny", "ask", "deny"],
+  ["a network card", plainEffects["network-card"], "deny", "deny", "deny"],
   ["a secret for its own host", secret, "deny", "ask", "deny"],
   ["a secret for another host", { ...secret, isOwnHost: false }, "deny", "deny", "deny"],
   ["a harmless tool", { ...call, harm: "harmless" }, "allow", "allow", "ask"],

@@ -47,7 +47,14 @@ describe("a grant's text", () => {
     `);
   });
 
-  it.each(Object.values(plainEffects).map((effect) => [effect.kind, effect] as const))(
+  it("is never for a network card", () => {
+    const scope = { who: "run", effect: "network-card", tool: "machine.network-card" } as const;
+    const rest = { resource: "user", run: "R1", task: null, args: {} };
+    expect(() => writeGrant({ ...scope, ...rest })).toThrow(/never given by a grant/);
+  });
+
+  const granted = Object.values(plainEffects).filter(({ kind }) => kind !== "network-card");
+  it.each(granted.map((effect) => [effect.kind, effect] as const))(
     "for %s passes the strict check of the schema and covers what it was made of",
     (kind, effect) => {
       const words = effect.kind === "host-command" ? effect.argv : [];

@@ -15,13 +15,13 @@ type Host = Pick<HostGround, "openImage" | "select" | "confinement">;
 
 /** This host, where its base image comes from somewhere else. */
 function withImage(lumina: LuminaGuard, openImage: () => Promise<Image>): LuminaGuard {
-  const { cache, host } = lumina;
+  const { cache, host, machines } = lumina;
   const other: Host = {
     openImage,
     select: (...args) => host.select(...args),
     confinement: () => host.confinement(),
   };
-  return { cache, host: other } as unknown as LuminaGuard;
+  return { cache, machines, host: other } as unknown as LuminaGuard;
 }
 
 /** A host with an image and what the script makes of QEMU. */
@@ -44,7 +44,7 @@ describe("the doctor", () => {
     const parts = findings.filter(({ isPart }) => isPart);
     for (const part of parts) expect(part).toMatchObject({ verdict: "not usable" });
     expect(findings.filter(({ isPart }) => !isPart).map(({ name }) => name)).toEqual([
-      ...["host", "hypervisor", "walls", "bounds", "image", "templates", "limits"],
+      ...["host", "hypervisor", "walls", "bounds", "network", "image", "templates", "limits"],
     ]);
   });
 

@@ -10,7 +10,12 @@ describe("a dry run", () => {
   it("has machines that know a few commands and leave nothing behind", async () => {
     await using dry = await createDryLumina();
     await using machine = await dry.lumina.spawn({ env: { NAME: "Ada" } });
-    expect(machine.facts).toEqual({ backend: "fake", accelerator: "none", canaries: [] });
+    expect(machine.facts).toEqual({
+      backend: "fake",
+      accelerator: "none",
+      nic: "none",
+      canaries: [],
+    });
     expect(await machine.exec(["echo", "hello"])).toMatchObject({ exitCode: 0, stdout: "hello\n" });
     expect((await machine.exec(["env"], { env: { MORE: "1" } })).stdout).toBe("NAME=Ada\nMORE=1\n");
     await machine.quiesce();

@@ -10,6 +10,7 @@ const confined: Confined = {
   uid: undefined,
   groups: [],
   addressSpaceBytesMax: 1000,
+  network: false,
   infoFd: 3,
 };
 const render = (argv: readonly string[]): string => argv.join(" ").replaceAll(/ (?=--)/g, "\n");
@@ -132,5 +133,15 @@ describe("the walls around a hypervisor", () => {
     const argv = confine(confined, { asRoot: true, namespaces: true });
     const folders = argv.filter((_word, at) => argv[at - 1] === "--dir");
     expect(folders).toEqual(["/cache", "/cache/images", "/cache/images/1", "/run"]);
+  });
+
+  it("keep the host's network, and how to ask it for names, for a machine with a network card", () => {
+    const plain = confine(confined, { asRoot: false, namespaces: true });
+    const open = confine({ ...confined, network: true }, { asRoot: false, namespaces: true });
+    const resolver = ["--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"];
+    expect(open.filter((word) => !resolver.includes(word))).toEqual(
+      plain.filter((word) => word !== "--unshare-net" && !resolver.includes(word)),
+    );
+    expect(open.join(" ")).toContain(resolver.join(" "));
   });
 });

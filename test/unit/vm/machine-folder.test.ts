@@ -22,7 +22,7 @@ describe("a machine's folder", () => {
     expect((statSync(folder.path).mode & 0o777).toString(8)).toBe("700");
     const record: unknown = JSON.parse(readFileSync(`${folder.path}.json`, "utf8"));
     const since = expect.any(String) as unknown;
-    expect(record).toEqual({ host: identifySelf(), since, groups: [] });
+    expect(record).toEqual({ host: identifySelf(), since, hasNetwork: false, groups: [] });
   });
 
   it("is gone with its record when it is removed, however often", async () => {

@@ -231,4 +231,22 @@ describe("QEMU's command line", () => {
       }),
     );
   });
+
+  it.each([
+    ["x64", "tcg", "virtio-net-device,netdev=nic"],
+    ["x64", "hvf", "virtio-net-pci,netdev=nic,romfile="],
+    ["arm64", "tcg", "virtio-net-pci,netdev=nic,romfile="],
+  ] as const)(
+    "has the network card that was approved: %s, %s",
+    (architecture, accelerator, card) => {
+      const args = buildQemuArgs({
+        ...base,
+        architecture,
+        accelerator,
+        spec: { ...spec, nic: "user" },
+      });
+      expect(valuesOf(args, "-netdev")).toEqual(["user,id=nic,ipv6=off"]);
+      expect(valuesOf(args, "-device")).toContain(card);
+    },
+  );
 });

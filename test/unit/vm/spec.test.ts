@@ -10,6 +10,7 @@ describe("a machine's spec", () => {
       vcpus: 1,
       memoryMib: 512,
       bootTimeoutMs: 60_000,
+      nic: "none",
     });
   });
 

@@ -10,6 +10,7 @@ const day = 24 * 3600 * 1000;
 const body: ChangeSetDraft = {
   root: "/w",
   command: "test",
+  hadNetwork: false,
   changes: [],
   removedFolders: [],
   refused: [],

@@ -6,6 +6,7 @@ import { describeGitLanding } from "./git-landing.ts";
 import { describeHostCommand } from "./host-command.ts";
 import { describeMcpCall } from "./mcp-call.ts";
 import { describeMessage } from "./message.ts";
+import { describeNetworkCard } from "./network-card.ts";
 import { describeNetworkGrant } from "./network-grant.ts";
 import { describePolicyChange } from "./policy-change.ts";
 import { describeSecretUse } from "./secret-use.ts";
@@ -19,6 +20,8 @@ export function describeEffect(effect: Effect): EffectWords {
       return describeHostCommand(effect);
     case "network-grant":
       return describeNetworkGrant(effect);
+    case "network-card":
+      return describeNetworkCard();
     case "secret-use":
       return describeSecretUse(effect);
     case "mcp-call":

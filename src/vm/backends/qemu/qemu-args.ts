@@ -6,7 +6,7 @@
  * is also the rate by which the machine then keeps time, so it has to be the host's own;
  * `tsc=reliable` keeps the kernel from comparing it with emulated ticks that come late.
  */
-import type { VmSpec } from "../../spec.ts";
+import type { Nic, VmSpec } from "../../spec.ts";
 import type { LoopbackAddress, LoopbackName } from "./loopback.ts";
 
 export type Accelerator = "tcg" | "kvm" | "hvf" | "whpx";
@@ -94,6 +94,7 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
     ...["-device", `virtio-serial-${platform.bus}`],
     ...[...channelArgs(options, "wire"), "-device", "virtserialport,chardev=wire,name=agent"],
     ...layerArgs(spec.image.layerPath, platform.bus),
+    ...nicArgs(spec.nic, platform.bus),
     ...(options.loopback === undefined ? [] : entropyArgs(platform.bus)),
     ...(options.incoming ? ["-incoming", "defer"] : []),
   ];
@@ -167,6 +168,13 @@ function layerArgs(layerPath: string | undefined, bus: string): string[] {
 /** A machine that boots has no state to take entropy from: QEMU's own generator, as Windows has no device. */
 function entropyArgs(bus: string): string[] {
   return ["-object", "rng-builtin,id=entropy", "-device", `virtio-rng-${bus},rng=entropy`];
+}
+
+/** Without an address of version 6, and without the option ROM that boots from a network. */
+function nicArgs(nic: Nic, bus: string): string[] {
+  if (nic === "none") return [];
+  const card = `virtio-net-${bus},netdev=nic${bus === "pci" ? ",romfile=" : ""}`;
+  return ["-netdev", "user,id=nic,ipv6=off", "-device", card];
 }
 
 /** QEMU splits option values at commas; a doubled comma is one comma. */

@@ -288,7 +288,10 @@ export class QemuHypervisor implements Hypervisor {
     signal?.throwIfAborted();
     const { accelerator, architecture, runtimeDir, tools, tscKhz } = this.#options;
     const binary = await this.#findBinary();
-    const folder = await createMachineFolder(runtimeDir, tools.asRoot, tools.groupParents);
+    const folder = await createMachineFolder(runtimeDir, tools.asRoot, {
+      groupParents: tools.groupParents,
+      hasNetwork: spec.nic !== "none",
+    });
     if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const wirePath = `${folder.path}/wire.sock`;
     const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz };
