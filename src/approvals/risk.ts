@@ -1,5 +1,12 @@
 /** How bad an effect can be, judged from facts the host holds. SPECIFICATION.md has the table. */
-import type { Effect, FileWriteBack, GitLanding, McpCall, NetworkGrant } from "./effect.ts";
+import type {
+  Effect,
+  FileWriteBack,
+  GitLanding,
+  McpCall,
+  NetworkGrant,
+  SecretUse,
+} from "./effect.ts";
 
 export const risks = ["none", "low", "medium", "high", "critical"] as const;
 export type Risk = (typeof risks)[number];
@@ -49,7 +56,7 @@ function judge(effect: Effect): readonly [Risk, Reversibility] {
     case "network-card":
       return ["critical", "irreversible"];
     case "secret-use":
-      return effect.isOwnHost ? ["medium", "by-hand"] : ["critical", "irreversible"];
+      return judgeSecret(effect);
     case "mcp-call":
       return judgeCall(effect);
     case "git-landing":
@@ -75,6 +82,10 @@ function judgeNetwork({ methods, isFirstContact }: NetworkGrant): readonly [Risk
   // a request's address alone can carry data out, so reading is never without risk
   if (onlyReads) return [isFirstContact ? "medium" : "low", "irreversible"];
   return [isFirstContact ? "high" : "medium", "irreversible"];
+}
+
+function judgeSecret({ isOwnHost }: SecretUse): readonly [Risk, Reversibility] {
+  return isOwnHost ? ["medium", "by-hand"] : ["critical", "irreversible"];
 }
 
 function judgeCall({ harm, isFirstCall }: McpCall): readonly [Risk, Reversibility] {

@@ -33,7 +33,7 @@ export async function askForNetworkCard(
   const here = { io, lumina, open, keyboard, signal };
   const { verdict } = await askOverCliff(here, draftNetworkCard(wish));
   if (verdict.outcome === "allowed") {
-    return takeNetworkCardPermit(open.cliff, verdict.approval.envelope.id);
+    return await takeNetworkCardPermit(open.cliff, verdict.approval.envelope.id);
   }
   throw new LuminaGuardError("APPROVAL_DENIED", `no network card: ${verdict.reason}`, {
     hint: "no shipped policy allows one; a rule of your own can: docs/policy.md, network-card",

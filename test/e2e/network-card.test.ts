@@ -59,8 +59,10 @@ describe("a network card", () => {
     await terminal.sees("the machine gets a network card");
     await takesKeys(terminal);
     terminal.press("a");
-    await terminal.sees("a second time");
-    terminal.press("a");
+    await terminal.sees("type approve");
+    terminal.press("approve");
+    await terminal.sees("> approve");
+    terminal.press("Enter");
     await terminal.sees("NETWORK CARD");
     await terminal.sees("have");
     const ps = await home.run(["ps"]);
@@ -72,7 +74,7 @@ describe("a network card", () => {
     expect(findings.find(({ name }) => name === "network")).toMatchObject({ verdict: "open" });
     terminal.press("Enter");
     await terminal.sees("1 file changed");
-    await terminal.sees("the machine had a network card");
+    await terminal.sees("the machine's network card");
     await takesKeys(terminal);
     terminal.press("r");
     server.close();
