@@ -21,6 +21,7 @@ import type { KernelStore } from "../../kernel/kernel-store.ts";
 import { kvmDevice, requireKvm } from "../../kvm-device.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
+import { refuseNic, requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { TemplateSource } from "../../template-source.ts";
 import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
@@ -81,12 +82,13 @@ export class FirecrackerHypervisor implements Hypervisor {
   }
 
   /** Every spec within the bounds of `resolveVmSpec` is one it can run: 32 processors are its limit too. */
-  check(): readonly string[] {
-    return [];
+  check(spec: VmSpec): readonly string[] {
+    return refuseNic(spec);
   }
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
     const startedAt = performance.now();
+    requireHonoured(this, config.spec);
     const { launched, kind } = await this.#start(config, signal);
     const { vmm, folder } = launched;
     try {
@@ -199,7 +201,9 @@ export class FirecrackerHypervisor implements Hypervisor {
     signal?.throwIfAborted();
     const { runtimeDir, tools, kvmPath = kvmDevice } = this.#options;
     const { path: binary } = await this.#findBinary();
-    const folder = await createMachineFolder(runtimeDir, tools.asRoot, tools.groupParents);
+    const folder = await createMachineFolder(runtimeDir, tools.asRoot, {
+      groupParents: tools.groupParents,
+    });
     if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const { layerPath } = spec.image;
     const layer = layerPath === undefined ? [] : [readOnly(names.layer, layerPath)];

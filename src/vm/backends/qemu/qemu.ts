@@ -22,6 +22,7 @@ import type {
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
+import { requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
@@ -90,7 +91,7 @@ export class QemuHypervisor implements Hypervisor {
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
     const startedAt = performance.now();
-    this.#refuse(config.spec);
+    requireHonoured(this, config.spec);
     const template = await this.#template(config, signal);
     const kind: SpawnKind = template === undefined ? "cold" : "clone";
     config.onPhase?.(template === undefined ? "booting" : "cloning");
@@ -108,7 +109,7 @@ export class QemuHypervisor implements Hypervisor {
     signal?: AbortSignal,
   ): Promise<VmInstance> {
     const startedAt = performance.now();
-    this.#refuse(config.spec);
+    requireHonoured(this, config.spec);
     if (config.memoryFolder === undefined) {
       // a machine could write into what it was given: what is saved is never given to one
       throw new LuminaGuardError("CONFIG_INVALID", "a restored machine needs a memory folder");
@@ -136,15 +137,6 @@ export class QemuHypervisor implements Hypervisor {
       imageDigest: spec.image.digest,
       arguments: createHash("sha256").update(JSON.stringify(args)).digest("hex"),
     };
-  }
-
-  #refuse(spec: VmSpec): void {
-    const refusals = this.check(spec);
-    if (refusals.length === 0) return;
-    throw new LuminaGuardError(
-      "SPEC_REFUSED",
-      `qemu cannot run this machine: ${refusals.join("; ")}`,
-    );
   }
 
   async #greet(

@@ -13,6 +13,7 @@ import type {
   VmInstance,
 } from "../../hypervisor.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
+import { refuseNic, requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildVfkitArgs, isSayableSocket, refuseSpec } from "./vfkit-args.ts";
 import type { VfkitHost, VfkitPaths } from "./vfkit-args.ts";
@@ -57,17 +58,13 @@ export class VfkitHypervisor implements Hypervisor {
   }
 
   check(spec: VmSpec): readonly string[] {
-    return refuseSpec(spec, this.#options.host);
+    return [...refuseSpec(spec, this.#options.host), ...refuseNic(spec)];
   }
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
     const startedAt = performance.now();
     const { spec, greeter } = config;
-    const refusals = this.check(spec);
-    if (refusals.length > 0) {
-      const what = refusals.join("; ");
-      throw new LuminaGuardError("SPEC_REFUSED", `vfkit cannot run this machine: ${what}`);
-    }
+    requireHonoured(this, spec);
     config.onPhase?.("booting");
     const { id, paths, vmm } = await this.#launch(config, signal);
     try {
