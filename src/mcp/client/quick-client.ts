@@ -1,7 +1,7 @@
 /**
  * The SDK's client with the way of a request made shorter. The SDK asks at each request whether its era
  * has the method's result, by having it check what is none: an error is made, written out and thrown
- * away, a fifth of a call's processor time over stdio. Here it is asked once for each method.
+ * away, a third of the processor time of a call over stdio. Here it is asked once for each method.
  */
 import { Client } from "@modelcontextprotocol/client";
 import type {
