@@ -4,13 +4,12 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { identifyNow } from "./process-identity.ts";
-import type { ProcessIdentity } from "./process-identity.ts";
-
-/** `unknown` where the platform does not say whether a process is stopped */
-export type ProcessState = "running" | "stopped" | "gone" | "unknown";
+import type { ProcessIdentity, ProcessState } from "./process-source.ts";
+import { psSource } from "./ps-source.ts";
 
 /** Stopped is a process of which every thread is. */
 export function stateOf(process: ProcessIdentity): ProcessState {
+  if (psSource !== undefined) return psSource.stateOf(process);
   if (!isThere(process)) return "gone";
   if (process.startTicks === null) return "unknown";
   const threads = list(`/proc/${process.pid}/task`).map((thread) =>
@@ -23,6 +22,7 @@ export function stateOf(process: ProcessIdentity): ProcessState {
 
 /** The process and everything it started that is still there, each before what it started. */
 export function readFamily(first: ProcessIdentity): readonly ProcessIdentity[] {
+  if (psSource !== undefined) return psSource.family(first);
   const found: ProcessIdentity[] = [];
   const waiting = isThere(first) ? [first] : [];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -45,6 +45,7 @@ export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): 
 
 /** The words a process was started with; none when it cannot be read. */
 export function readCommand(pid: number): readonly string[] {
+  if (psSource !== undefined) return psSource.command(pid);
   return read(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? [];
 }
 

@@ -1,35 +1,42 @@
 /** Which process a pid means: a pid is used again after its process ended, its start time is not. */
 import { readFile, readdir } from "node:fs/promises";
 import { readFileSync } from "node:fs";
+import type { ProcessIdentity } from "./process-source.ts";
+import { psSource } from "./ps-source.ts";
 
-export interface ProcessIdentity {
-  readonly pid: number;
-  /** clock ticks after boot at which it started (field 22 of /proc/PID/stat); null where there is no /proc */
-  readonly startTicks: number | null;
-}
+export type { ProcessIdentity } from "./process-source.ts";
 
 /** The process's identity now; `undefined` when there is no such process. */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  if (psSource !== undefined) return psSource.identify(pid);
   try {
     return { pid, startTicks: parseStartTicks(await readFile(`/proc/${pid}/stat`, "latin1")) };
   } catch {
-    // no /proc (macOS, Windows), or no such process
+    // no /proc (Windows), or no such process
     return isAlive(pid) ? { pid, startTicks: null } : undefined;
   }
 }
 
 /** The same at once, for what cannot wait. */
 export function identifyNow(pid: number): ProcessIdentity | undefined {
+  if (psSource !== undefined) return psSource.identify(pid);
   try {
     return { pid, startTicks: parseStartTicks(readFileSync(`/proc/${pid}/stat`, "latin1")) };
   } catch {
-    // no /proc (macOS, Windows), or no such process
+    // no /proc (Windows), or no such process
     return isAlive(pid) ? { pid, startTicks: null } : undefined;
   }
 }
 
+/** what takes a program to find out, and does not change */
+let self: ProcessIdentity | undefined;
+
 /** This process. */
 export function identifySelf(): ProcessIdentity {
+  if (psSource !== undefined) {
+    self ??= psSource.identify(process.pid) ?? { pid: process.pid, startTicks: null };
+    return self;
+  }
   try {
     return {
       pid: process.pid,
@@ -49,12 +56,22 @@ export async function isRunning(identity: ProcessIdentity): Promise<boolean> {
 
 /** Pids of the processes that a process's main thread started and that are still there. */
 export async function listChildren(pid: number): Promise<readonly number[]> {
+  if (psSource !== undefined) {
+    const first = psSource.identify(pid);
+    return first === undefined
+      ? []
+      : psSource
+          .family(first)
+          .slice(1)
+          .map((child) => child.pid);
+  }
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
   return text.split(" ").filter(Boolean).map(Number);
 }
 
 /** Pids of the processes that have this text in an argument. */
 export async function findByArgument(text: string): Promise<readonly number[]> {
+  if (psSource !== undefined) return psSource.findByArgument(text);
   const names = await readdir("/proc").catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(

@@ -19,6 +19,17 @@ export interface Tethered extends Omit<Child, "kill" | "channels" | "pid"> {
 }
 
 const tetherPath = fileURLToPath(new URL("../../bin/tether.mjs", import.meta.url));
+
+/**
+ * The command that runs another one tethered. Descriptor 3 is the tether, where the pid is said as
+ * bubblewrap says it (`"child-pid": N`); `channels` more are passed on, from 4 on.
+ */
+export function tether(
+  command: readonly [string, ...string[]],
+  channels: number,
+): readonly [string, ...string[]] {
+  return [process.execPath, tetherPath, String(channels), ...command];
+}
 const startTimeoutMs = 10_000;
 
 /** Raises TOOL_MISSING or PROCESS_FAILED, with what the program said, when it cannot be started. */
@@ -27,14 +38,12 @@ export async function startTethered(
   args: readonly string[],
   options: { readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Tethered> {
-  const child = await startChild(process.execPath, [tetherPath, file, ...args], {
-    ...options,
-    channels: 1,
-  });
-  const [tether] = child.channels;
-  if (tether === undefined) throw new Error("one channel was asked for");
+  const [between, ...words] = tether([file, ...args], 0);
+  const child = await startChild(between, words, { ...options, channels: 1 });
+  const [held] = child.channels;
+  if (held === undefined) throw new Error("one channel was asked for");
   const cut = (): void => {
-    tether.destroy();
+    held.destroy();
     child.kill("SIGCONT"); // a stopped one would not notice
   };
   const died = child.exited.then(() => {
@@ -44,7 +53,7 @@ export async function startTethered(
     });
   });
   try {
-    const pid = await withDeadline(Promise.race([readPid(tether), died]), {
+    const pid = await withDeadline(Promise.race([readPid(held), died]), {
       timeoutMs: startTimeoutMs,
       what: `starting ${file}`,
     });
@@ -59,12 +68,12 @@ export async function startTethered(
   }
 }
 
-async function readPid(tether: Duplex): Promise<number> {
+async function readPid(held: Duplex): Promise<number> {
   const pid = createDeferred<number>();
   let text = "";
-  tether.on("data", (chunk: Buffer) => {
+  held.on("data", (chunk: Buffer) => {
     text = (text + chunk.toString("latin1")).slice(0, 64);
-    const found = /^(\d+)\n/.exec(text)?.[1];
+    const found = /"child-pid": (\d+)/.exec(text)?.[1];
     if (found !== undefined) pid.resolve(Number(found));
   });
   return pid.promise;

@@ -6,6 +6,7 @@
  * Pure: from a command and what it may touch to the command that is run.
  */
 import { dirname } from "node:path";
+import { tether } from "../process/tethered.ts";
 import type { GroupParent } from "./cgroup-plan.ts";
 
 export interface ConfinementTools {
@@ -13,6 +14,8 @@ export interface ConfinementTools {
   readonly namespaces: boolean;
   /** LuminaGuard runs as root, so each machine gets a user id of its own */
   readonly asRoot: boolean;
+  /** the platform is not Linux and has none of these walls; a process between ends with the parent */
+  readonly tethered?: boolean | undefined;
   /** where each machine gets a control group; none: its address space is what is bounded */
   readonly groupParents: readonly GroupParent[];
 }
@@ -40,6 +43,9 @@ export interface Confined {
   readonly network: boolean;
   /** descriptor on which the wall-builder says the pid of the first process inside */
   readonly infoFd: number;
+  /** duplex channels that the process gets from descriptor 3 on
+   * @default 1 */
+  readonly channels?: number | undefined;
   /** descriptor from which the wall-builder waits for a byte before it starts the command */
   readonly gateFd?: number | undefined;
 }
@@ -61,8 +67,10 @@ export function isBehindWalls(realPath: string): boolean {
 
 export function confine(
   confined: Confined,
-  tools: Pick<ConfinementTools, "asRoot" | "namespaces">,
+  tools: Pick<ConfinementTools, "asRoot" | "namespaces" | "tethered">,
 ): readonly [string, ...string[]] {
+  // the tether is the first channel, on which it says the pid as the wall-builder would
+  if (tools.tethered === true) return tether(confined.command, (confined.channels ?? 1) - 1);
   return [
     "prlimit",
     `--as=${confined.addressSpaceBytesMax}`,

@@ -86,6 +86,7 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
       groups: await groupsOf(start.devices),
       network: spec.nic !== "none",
       addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
+      channels: start.channels,
       infoFd: start.fds.info,
       gateFd: start.fds.gate,
     },
@@ -185,13 +186,14 @@ async function endedBy(child: Child, error: unknown): Promise<boolean> {
   );
 }
 
-/** The walls say who is first inside them; without namespaces the command replaced itself and the pid stays. */
+/** The walls say who is first inside them, and a tether who is at its end; else the command replaced itself. */
 async function readPid(
   child: Child,
   info: Duplex,
   { tools, clock }: VmmStart,
 ): Promise<ProcessIdentity> {
-  const pid = tools.namespaces ? await readInfo(info, clock) : child.pid;
+  const isBehind = tools.namespaces || tools.tethered === true;
+  const pid = isBehind ? await readInfo(info, clock) : child.pid;
   const identity = await identifyProcess(pid);
   if (identity === undefined) throw startFailure(child);
   return identity;

@@ -39,12 +39,12 @@ it("a program does not outlive the process that held its tether, killed without 
   const tether = join(import.meta.dirname, "../../../bin/tether.mjs");
   // the holder's own child is the process between; what that one says is passed on
   const script = `const { spawn } = require("node:child_process");
-    const child = spawn(process.execPath, [${JSON.stringify(tether)}, "sleep", "60"], {
+    const child = spawn(process.execPath, [${JSON.stringify(tether)}, "0", "sleep", "60"], {
       stdio: ["ignore", "ignore", "inherit", "pipe"], detached: true });
     child.stdio[3].on("data", (chunk) => process.stdout.write(chunk));`;
   const holder = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(holder.stdout, "data")) as [Buffer];
-  const program = await identifyProcess(Number(line.toString()));
+  const program = await identifyProcess(Number(/\d+/.exec(line.toString())?.[0]));
   expect(program).toBeDefined();
   holder.kill("SIGKILL");
   await eventually("its end", async () => program !== undefined && !(await isRunning(program)));

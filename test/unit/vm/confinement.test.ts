@@ -54,6 +54,14 @@ describe("the walls around a hypervisor", () => {
     `);
   });
 
+  it("are none where the system has none, and a process between ends it with us", () => {
+    const tools = { asRoot: false, namespaces: false, tethered: true };
+    const [program, between, channels, ...command] = confine({ ...confined, channels: 4 }, tools);
+    expect(program).toBe(process.execPath);
+    expect(between).toMatch(/bin\/tether\.mjs$/);
+    expect([channels, ...command]).toEqual(["3", "/usr/bin/qemu", "-x"]);
+  });
+
   it("of root are those, a user id of the machine's own, and no capabilities", () => {
     const asRoot = { ...confined, uid: 1_879_048_193, groups: [104] };
     expect(render(confine(asRoot, { asRoot: true, namespaces: true }))).toMatchInlineSnapshot(`

@@ -137,7 +137,7 @@ describe("QEMU's command line", () => {
       tcg arm64
         virt
         tcg,tb-size=64
-        max
+        max,pauth-impdef=on
         console=ttyAMA0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent

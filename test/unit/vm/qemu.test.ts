@@ -27,7 +27,9 @@ interface Bench extends Disposable {
   readonly templatesDir: string;
 }
 
-function createBench(options: FakeQemuOptions & { templates?: boolean } = {}): Bench {
+function createBench(
+  options: FakeQemuOptions & { templates?: boolean; tethered?: boolean } = {},
+): Bench {
   const temp = makeTempDir();
   const [runtimeDir, templatesDir] = [join(temp.path, "run"), join(temp.path, "templates")];
   const { starts } = plantFakeQemu(temp.path, options);
@@ -37,7 +39,7 @@ function createBench(options: FakeQemuOptions & { templates?: boolean } = {}): B
     architecture: "x64",
     runtimeDir,
     searchPath: temp.path,
-    tools: { asRoot: false, namespaces: false, groupParents: [] },
+    tools: { asRoot: false, namespaces: false, tethered: options.tethered, groupParents: [] },
     templates,
   });
   const phases: string[] = [];
@@ -77,6 +79,21 @@ describe("a QEMU machine", () => {
       reason: "the hypervisor ended (exit code 0)",
     });
     expect(bench.left()).toEqual([]);
+  });
+
+  it("boots, is cloned and ends on macOS, where nothing of Linux's walls is asked for", async () => {
+    using bench = createBench({ tethered: true, templates: true });
+    for (const kind of ["clone", "clone"]) {
+      const vm = await bench.spawn();
+      expect(vm.kind).toBe(kind);
+      await vm.stop();
+      expect(await vm.exited).toEqual({
+        requested: true,
+        reason: "the hypervisor ended (exit code 0)",
+      });
+    }
+    expect(bench.starts().length).toBe(3);
+    expect(bench.starts().join(" ")).not.toContain("-sandbox");
   });
 
   it("is taken away when it does not listen", async () => {

@@ -38,7 +38,8 @@ function listAccelerators(platform: NodeJS.Platform): readonly Accelerator[] {
 
 async function find(host: CandidateHost, accelerator: Accelerator): Promise<FoundCandidate> {
   if (host.platform === "win32") return findOnWindows(host, accelerator);
-  const { architecture, searchPath, runtimeDir, tools, cacheDir, cache } = host;
+  const { architecture, searchPath, runtimeDir, cacheDir, cache } = host;
+  const tools = { ...host.tools, tethered: host.platform === "darwin" };
   const { path, version, fingerprint } = await findQemu(architecture, searchPath, cache);
   await requireVisible(path, tools);
   if (accelerator === "kvm") await requireKvm();

@@ -286,7 +286,8 @@ export class QemuHypervisor implements Hypervisor {
     });
     if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const wirePath = `${folder.path}/wire.sock`;
-    const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz };
+    const seccomp = tools.tethered !== true;
+    const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz, seccomp };
     const files = listImageFiles(own);
     const ramFiles = ram === undefined ? [] : [ram.path];
     const readOnlyRam = ram?.use === "clone-readonly";
