@@ -1,4 +1,7 @@
-/** arm64 machines on `-M virt`, emulated: an image built for another processor than the host's, booted and cloned. */
+/**
+ * arm64 machines on `-M virt`, emulated: an image built for another processor than the host's, booted, and
+ * cloned through the whole conformance suite.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,48 +9,43 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLuminaGuard } from "../../src/runtime/create-luminaguard.ts";
 import { createGreeter } from "../../src/runtime/greeter.ts";
 import { toVmImage } from "../../src/runtime/ground.ts";
-import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import { QemuHypervisor } from "../../src/vm/backends/qemu/qemu.ts";
+import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../src/vm/spec.ts";
 import type { VmSpec } from "../../src/vm/spec.ts";
 import { TemplateStore } from "../../src/vm/template-store.ts";
+import { describeHypervisor } from "../conformance/describe-hypervisor.ts";
 import { openArm64Image } from "../support/arm64-image.ts";
 
 let folder: string;
-let spec: VmSpec;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lg-"));
-  spec = resolveVmSpec({ image: toVmImage(await openArm64Image()), memoryMib: 192 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function emulate(templates?: TemplateStore): Promise<QemuHypervisor> {
+async function emulate(runtimeDir: string, templates?: TemplateStore): Promise<QemuHypervisor> {
   await using lumina = await createLuminaGuard();
-  return new QemuHypervisor({
-    accelerator: "tcg",
-    architecture: "arm64",
-    runtimeDir: join(folder, "run"),
-    searchPath: "/usr/bin",
-    tools: await lumina.host.confinement(),
-    templates,
-  });
+  const tools = await lumina.host.confinement();
+  const own = { accelerator: "tcg", architecture: "arm64", searchPath: "/usr/bin" } as const;
+  return new QemuHypervisor({ ...own, runtimeDir, tools, templates });
 }
 
-test.each([
-  ["boots", "cold"],
-  ["is cloned from a template", "clone"],
-])("an arm64 machine %s and runs commands", async (_, kind) => {
-  const store = kind === "clone" ? new TemplateStore(join(folder, "templates")) : undefined;
-  const hypervisor = await emulate(store);
-  for (let n = 0; n < (kind === "clone" ? 2 : 1); n += 1) {
-    const greeter = createGreeter();
-    await using vm = new ManagedVm(hypervisor, { spec, greeter });
-    const instance = await vm.boot();
-    expect(instance.kind).toBe(kind);
-    const command = greeter.wire().exec({ argv: ["uname", "-m"], cwd: "/" });
-    let output = "";
-    for await (const { data } of command.output()) output += data.toString();
-    expect(output).toBe("aarch64\n");
-    console.error(kind, instance.spawnTimeMs);
-  }
+async function arm64Spec(): Promise<VmSpec> {
+  return resolveVmSpec({ image: toVmImage(await openArm64Image()), memoryMib: 192 });
+}
+
+test("an arm64 machine boots and is one", async () => {
+  const greeter = createGreeter();
+  const hypervisor = await emulate(join(folder, "run"));
+  await using vm = new ManagedVm(hypervisor, { spec: await arm64Spec(), greeter });
+  expect((await vm.boot()).kind).toBe("cold");
+  const command = greeter.wire().exec({ argv: ["uname", "-m"], cwd: "/" });
+  let output = "";
+  for await (const { data } of command.output()) output += data.toString();
+  expect(output).toBe("aarch64\n");
+});
+
+describeHypervisor("qemu on arm64 with templates", {
+  create: (runtimeDir) => emulate(runtimeDir, new TemplateStore(join(folder, "templates"))),
+  spec: arm64Spec,
 });
