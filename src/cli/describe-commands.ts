@@ -136,10 +136,14 @@ function describeImages(program: Command, io: CliIo, done: Done): void {
     .description("build an image from Debian packages")
     .argument("<name>", 'name of the image; "base" has only a shell')
     .option("--packages <list>", "Debian packages, separated by commas", commaList)
+    .option("--arch <arch>", "for another processor than this host's: amd64 or arm64")
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
-      examples([["Python and git", "luminaguard image build python --packages python3,git"]]),
+      examples([
+        ["Python and git", "luminaguard image build python --packages python3,git"],
+        ["for a Mac", "luminaguard image build mac --arch arm64"],
+      ]),
     )
     .action((name: string, options: Record<string, unknown>) =>
       done(import("./commands/image.ts").then(({ imageBuild }) => imageBuild(io, name, options))),

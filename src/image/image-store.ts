@@ -55,8 +55,9 @@ export interface BuildRequest {
   /** Debian packages on top of the base
    * @default none */
   readonly packages?: readonly string[];
-  /** @default this host's */
-  readonly arch?: ImageArch;
+  /** `amd64` or `arm64`; USAGE for another
+   * @default this host's */
+  readonly arch?: string;
 }
 
 export type { ImportRequest, PullRequest };
@@ -266,7 +267,7 @@ async function buildAndPublish(
 ): Promise<ImageDigest> {
   const env = options.env ?? {};
   const { buildImage } = await loadBuilder();
-  const { arch = hostArch() } = request;
+  const arch = request.arch === undefined ? hostArch() : parseArch(request.arch);
   const foreignLists = join(folders.packages, `lists-${arch}`);
   const make: MakeImage = async (work, output) =>
     buildImage({
@@ -355,7 +356,15 @@ async function summarize(images: string, named: NamedImage): Promise<ImageSummar
   return { name, digest, builtAtMs: namedAtMs, bytes, manifest };
 }
 
-function hostArch(): ImageArch {
+function parseArch(text: string): ImageArch {
+  if (text === "amd64" || text === "arm64") return text;
+  throw new LuminaGuardError("USAGE", `there are no images for ${JSON.stringify(text)}`, {
+    hint: "use amd64 or arm64",
+  });
+}
+
+/** What images for this host are built for. */
+export function hostArch(): ImageArch {
   if (process.arch === "x64") return "amd64";
   if (process.arch === "arm64") return "arm64";
   throw new LuminaGuardError(

@@ -5,8 +5,9 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { readVersion } from "../config/version.ts";
-import { isLuminaGuardError } from "../errors.ts";
+import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { BuildProgress } from "../image/build-image.ts";
+import { hostArch } from "../image/image-store.ts";
 import type {
   BuildOptions,
   Image,
@@ -99,7 +100,8 @@ export class HostGround implements Ground {
     const stopping = signal === undefined ? {} : { signal };
     try {
       const image = await this.#images.open(name, stopping);
-      if (name !== baseImage || (await this.#isCurrent(image))) return image;
+      if (name !== baseImage) return requireOwnArch(name, image);
+      if (image.manifest.arch === hostArch() && (await this.#isCurrent(image))) return image;
     } catch (error) {
       if (!isLuminaGuardError(error, "IMAGE_NOT_FOUND")) throw error;
       if (namesRegistry(name)) return this.pullImage({ reference: name }, { onPhase, signal });
@@ -178,6 +180,17 @@ function toBuildOptions({ onPhase, signal }: PrepareOptions): BuildOptions {
     ...(onPhase === undefined ? {} : { onProgress: onPhase }),
     ...(signal === undefined ? {} : { signal }),
   };
+}
+
+/** A kernel for another processor does not even fail: nothing of it runs. */
+function requireOwnArch(name: string, image: Image): Image {
+  const { arch } = image.manifest;
+  if (arch === hostArch()) return image;
+  throw new LuminaGuardError(
+    "IMAGE_INVALID",
+    `the image ${name} is for ${arch} and this host is ${hostArch()}`,
+    { hint: "build one for this host: luminaguard image build without --arch" },
+  );
 }
 
 export class DryGround implements Ground {

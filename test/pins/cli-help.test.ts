@@ -180,24 +180,27 @@ describe("--help", () => {
     `));
   it("of image build", async () =>
     expect(await help("image", "build")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard image build [options] <name>
+      "
+      Usage: luminaguard image build [options] <name>
 
-    build an image from Debian packages
+      build an image from Debian packages
 
-    Arguments:
-      name               name of the image; "base" has only a shell
+      Arguments:
+        name               name of the image; "base" has only a shell
 
-    Options:
-      --packages <list>  Debian packages, separated by commas
-      --json             print one JSON document
-      -h, --help         display help for command
+      Options:
+        --packages <list>  Debian packages, separated by commas
+        --arch <arch>      for another processor than this host's: amd64 or arm64
+        --json             print one JSON document
+        -h, --help         display help for command
 
-    Examples:
-      # Python and git
-      luminaguard image build python --packages python3,git
-    "
-  `));
+      Examples:
+        # Python and git
+        luminaguard image build python --packages python3,git
+        # for a Mac
+        luminaguard image build mac --arch arm64
+      "
+    `));
   it("of cache", async () =>
     expect(await help("cache")).toMatchInlineSnapshot(`
     "

@@ -13,13 +13,19 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
+interface BuildCommandOptions extends JsonOption {
+  readonly packages?: readonly string[];
+  readonly arch?: string;
+}
+
 export async function imageBuild(
   io: CliIo,
   name: string,
-  { packages = [], json }: JsonOption & { readonly packages?: readonly string[] },
+  { packages = [], arch, json }: BuildCommandOptions,
 ): Promise<number> {
+  const wanted = { name, packages, ...(arch === undefined ? {} : { arch }) };
   return make(io, { verb: "built", json, facts: { packages } }, (lumina, { signal, onPhase }) =>
-    lumina.images.build({ name, packages }, { signal, ...(onPhase && { onProgress: onPhase }) }),
+    lumina.images.build(wanted, { signal, ...(onPhase && { onProgress: onPhase }) }),
   );
 }
 

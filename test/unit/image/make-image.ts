@@ -39,8 +39,9 @@ export async function makeImage(
   cacheDir: string,
   name?: string,
   files: Readonly<Record<string, string>> = sampleFiles,
+  more: Partial<ImageManifest> = {},
 ): Promise<{ readonly digest: ImageDigest; readonly folder: string }> {
-  const bytes = encodeManifest(makeManifest(files));
+  const bytes = encodeManifest(makeManifest(files, more));
   const digest = digestOf(bytes);
   const folder = join(cacheDir, "images", digest);
   for (const [path, text] of [...Object.entries(files), ["manifest.json", bytes] as const]) {

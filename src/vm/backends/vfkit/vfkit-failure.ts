@@ -8,6 +8,8 @@ export interface VfkitEnd {
   readonly path: string;
   readonly stderr: string;
   readonly signal: string | null;
+  /** what the machine last wrote on its console */
+  readonly console?: string | undefined;
 }
 
 interface Known {
@@ -47,8 +49,9 @@ const known: readonly Known[] = [
 ];
 
 /** VM_BOOT_FAILED, in vfkit's words where they are not known. */
-export function explainVfkitEnd({ path, stderr, signal }: VfkitEnd): LuminaGuardError {
-  const details = { stderr, path };
+export function explainVfkitEnd(end: VfkitEnd): LuminaGuardError {
+  const { path, stderr, signal, console = "" } = end;
+  const details = { stderr, path, console };
   for (const { words, message, hint } of known) {
     if (!words.test(stderr)) continue;
     return new LuminaGuardError("VM_BOOT_FAILED", message, { hint: hint(path), details });

@@ -2,7 +2,8 @@
  * One vfkit process: started so that it cannot outlive us, recorded for the reaper, asked to end in three
  * steps, and gone with all its files.
  */
-import { open, stat, truncate } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { stat, truncate } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killProcess } from "../../../process/child.ts";
 import { identifyProcess } from "../../../process/process-identity.ts";
@@ -21,9 +22,9 @@ export interface VfkitProcess {
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
   /** why it ended by itself, for whoever waits for its machine */
-  readonly explainEnd: () => Error;
+  readonly explainEnd: (consoleTail: string) => Error;
   /** what the machine last wrote on its console, for error messages */
-  readonly consoleTail: () => Promise<string>;
+  readonly consoleTail: () => string;
   /** Asks the guest to end, then the framework, then takes it; resolves when it is gone. */
   readonly stop: () => Promise<void>;
   readonly kill: () => Promise<void>;
@@ -76,7 +77,7 @@ function watch(
   const exited = child.exited.then(async ({ exitCode, signal }): Promise<VmExit> => {
     lastSignal = signal;
     const removal = folder.removal();
-    await console.end();
+    console.end();
     await folder.remove();
     if (removal !== undefined) return { requested, reason: removal };
     const how = signal ?? `exit code ${String(exitCode)}`;
@@ -105,14 +106,17 @@ function watch(
     }
     await kill();
   };
-  const explainEnd = (): Error =>
-    explainVfkitEnd({ path: binary, stderr: child.stderrTail(), signal: lastSignal });
+  const explainEnd = (consoleTail: string): Error =>
+    explainVfkitEnd({
+      ...{ path: binary, stderr: child.stderrTail(), signal: lastSignal },
+      console: consoleTail,
+    });
   return { pid: child.pid, exited, explainEnd, consoleTail: console.tail, stop, kill };
 }
 
 interface Console {
-  readonly tail: () => Promise<string>;
-  readonly end: () => Promise<void>;
+  readonly tail: () => string;
+  readonly end: () => void;
 }
 
 const tailBytes = 4096;
@@ -132,27 +136,32 @@ function keepConsole(path: string): Console {
   };
   const timer = setInterval(() => void look().catch(() => undefined), lookMs);
   timer.unref();
-  const tail = async (): Promise<string> => {
-    lastTail = await readTail(path).catch(() => lastTail);
+  const tail = (): string => {
+    lastTail = readTail(path) ?? lastTail;
     return lastTail;
   };
   return {
     tail,
-    end: async () => {
+    end: () => {
       clearInterval(timer);
-      await tail();
+      tail();
     },
   };
 }
 
-async function readTail(path: string): Promise<string> {
-  const file = await open(path);
+/** Undefined when there is no console yet, or no more. */
+function readTail(path: string): string | undefined {
   try {
-    const { size } = await file.stat();
-    const from = Math.max(0, size - tailBytes);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(tailBytes), 0, tailBytes, from);
-    return buffer.toString("utf8", 0, bytesRead).replaceAll("\0", "");
-  } finally {
-    await file.close();
+    const file = openSync(path, "r");
+    try {
+      const from = Math.max(0, fstatSync(file).size - tailBytes);
+      const buffer = Buffer.alloc(tailBytes);
+      const bytes = readSync(file, buffer, 0, tailBytes, from);
+      return buffer.toString("utf8", 0, bytes).replaceAll("\0", "");
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
   }
 }

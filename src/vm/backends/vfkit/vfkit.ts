@@ -2,8 +2,6 @@
  * Apple's Virtualization.framework as a hypervisor, through vfkit. Every machine boots: vfkit can save
  * none, so a pool of machines that wait is what makes the next one quick.
  */
-import { setTimeout } from "node:timers/promises";
-import { withDeadline } from "../../../base/deadline.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import type {
   Hypervisor,
@@ -12,6 +10,7 @@ import type {
   SpawnConfig,
   VmInstance,
 } from "../../hypervisor.ts";
+import { orDeath } from "../../boot-step.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
 import { refuseNic, requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
@@ -29,9 +28,6 @@ export interface VfkitHypervisorOptions {
   readonly searchPath: string;
   readonly host: VfkitHost;
 }
-
-/** time between vfkit's last sign and its end, in `ms` */
-const dyingMs = 1_000;
 
 export class VfkitHypervisor implements Hypervisor {
   readonly name = "vfkit";
@@ -73,8 +69,9 @@ export class VfkitHypervisor implements Hypervisor {
         await greeter.greet(paths.wire, id, scope);
       });
     } catch (error) {
+      const console = vmm.consoleTail();
       await vmm.kill();
-      throw error;
+      throw isLuminaGuardError(error, "VM_BOOT_FAILED") ? vmm.explainEnd(console) : error;
     }
     return {
       id,
@@ -119,36 +116,5 @@ export class VfkitHypervisor implements Hypervisor {
       throw error;
     });
     return this.#binary;
-  }
-}
-
-/** Runs one step of a boot: it ends with the machine's death, its time limit or the caller's signal. */
-async function orDeath(
-  vmm: VfkitProcess,
-  { spec, clock }: SpawnConfig,
-  signal: AbortSignal | undefined,
-  step: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const over = new AbortController();
-  const scope = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-  const death = vmm.exited.then(() => {
-    throw vmm.explainEnd();
-  });
-  try {
-    // a dying hypervisor closes the wire first; why it died says more
-    const stepped = step(scope).catch(async (error: unknown) => {
-      if (isLuminaGuardError(error, "WIRE_BROKEN"))
-        await Promise.race([death, setTimeout(dyingMs)]);
-      throw error;
-    });
-    await withDeadline(Promise.race([stepped, death]), {
-      timeoutMs: spec.bootTimeoutMs,
-      what: "booting the machine",
-      signal,
-      clock,
-    });
-  } finally {
-    over.abort();
-    death.catch(() => undefined);
   }
 }
