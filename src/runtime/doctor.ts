@@ -131,6 +131,12 @@ function describeWalls({ asRoot, namespaces, reason, platform }: ConfinementRepo
       fix: "where that is not enough run in WSL2: docs/platforms.md#wsl2",
     });
   }
+  if (platform === "darwin") {
+    return finding("walls", "your user; ended with its parent by a process between", "low", {
+      detail: `${reason ?? ""}: the hypervisor is the wall, and emulation has none`,
+      fix: "what stands there: SECURITY.md",
+    });
+  }
   if (namespaces) {
     const who = asRoot ? "a user id for each machine" : "your user";
     return finding("walls", `namespaces, seccomp, limits, ${who}`, "ok");
@@ -142,8 +148,9 @@ function describeWalls({ asRoot, namespaces, reason, platform }: ConfinementRepo
 }
 
 function describeGroups({ groups, platform }: ConfinementReport): Finding {
-  if (platform === "win32") {
-    const detail = "what a machine itself has is bounded, what QEMU takes beside it is not";
+  if (platform !== "linux") {
+    const detail =
+      "what a machine itself has is bounded, what its hypervisor takes beside it is not";
     return finding("bounds", "memory and processors of the machine", "low", { detail });
   }
   if (groups.kind === "ready") {

@@ -32,7 +32,8 @@ export async function probeConfinement(
 function withoutWalls(
   platform: NodeJS.Platform,
 ): Pick<ConfinementReport, "namespaces" | "groupParents" | "reason" | "groups"> {
-  const reason = `${platform === "win32" ? "Windows" : platform} has no namespaces`;
+  const names: Partial<Record<NodeJS.Platform, string>> = { win32: "Windows", darwin: "macOS" };
+  const reason = `${names[platform] ?? platform} has no namespaces`;
   const groups: GroupPlan = { kind: "unavailable", reason: "control groups are Linux's", fix: "" };
   return { namespaces: false, groupParents: [], reason, groups };
 }
