@@ -79,11 +79,11 @@ module.exports = {
       to: { path: "^src/vm/backends/", pathNot: "^src/vm/backends/$1/" },
     },
     {
-      name: "only-select-names-backends",
+      name: "only-one-file-names-backends",
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: ["^src/vm/select\\.ts$", "^src/vm/backends/", "^src/bench/", "^src/index\\.ts$"],
+        pathNot: ["^src/vm/all-candidates\\.ts$", "^src/vm/backends/", "^src/bench/", "^src/index\\.ts$"],
       },
       to: { path: "^src/vm/backends/", pathNot: "^src/vm/backends/fake/" },
     },

@@ -123,7 +123,14 @@ function describeDoctor(program: Command, io: CliIo, done: Done): void {
     .command("doctor")
     .description("say what was probed on this host, what was chosen and why")
     .option("--json", "print one JSON document")
-    .addHelpText("after", examples([["can machines run here?", "luminaguard doctor"]]))
+    .option("--platforms", "every platform: what can run machines, and how far it was proven")
+    .addHelpText(
+      "after",
+      examples([
+        ["can machines run here?", "luminaguard doctor"],
+        ["and elsewhere?", "luminaguard doctor --platforms"],
+      ]),
+    )
     .action((options: Record<string, unknown>) =>
       done(import("./commands/doctor.ts").then(({ doctor }) => doctor(io, options))),
     );

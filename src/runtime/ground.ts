@@ -28,6 +28,8 @@ import type { Selection } from "../vm/select.ts";
 import type { VmImage } from "../vm/spec.ts";
 import { VerdictCache } from "../vm/verdict-cache.ts";
 import { startFakeGuest } from "../wire/fake-guest.ts";
+import { listPlatforms } from "./platforms.ts";
+import type { Lane } from "./platforms.ts";
 import { createGreeter } from "./greeter.ts";
 
 export interface PrepareOptions {
@@ -142,6 +144,11 @@ export class HostGround implements Ground {
       this.#selections.delete(wanted); // the next spawn asks again
       throw error;
     });
+  }
+
+  /** Every way to run machines on every platform. Nothing is started. */
+  lanes(): readonly Lane[] {
+    return listPlatforms(this.#config, this.#verdicts);
   }
 
   /** Which walls can be built around a hypervisor here. */

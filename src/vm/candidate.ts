@@ -4,6 +4,7 @@
  */
 import type { ConfinementTools } from "./confinement.ts";
 import type { Hypervisor } from "./hypervisor.ts";
+import type { Capabilities, Proof } from "./lane.ts";
 import type { VerdictCache } from "./verdict-cache.ts";
 
 /** The host as a backend sees it when it says what it could do here. */
@@ -37,6 +38,8 @@ export interface Candidate {
   readonly backend: string;
   /** what runs the machine's code: tcg, kvm, hvf, whpx */
   readonly accelerator: string;
+  readonly can: Capabilities;
+  readonly proof: Proof;
   /** longest a canary may take, in `ms`: past it the accelerator counts as one that hangs */
   readonly canaryTimeoutMs: number;
   /** its machines are told the rate of the host's time-stamp counter, and keep time by it */

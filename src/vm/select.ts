@@ -1,16 +1,14 @@
 /**
  * Chooses how machines run on this host: of all candidates of the platform, best first, the first one
  * whose canary boots. The verdict is kept with its reasons for as long as what it depends on stays the
- * same. The only file that names backends.
+ * same.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { release } from "node:os";
 import * as v from "valibot";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../errors.ts";
-import { offerFirecracker } from "./backends/firecracker/firecracker-candidates.ts";
-import { offerQemu } from "./backends/qemu/qemu-candidates.ts";
-import { offerVfkit } from "./backends/vfkit/vfkit-candidates.ts";
+import { listCandidates } from "./all-candidates.ts";
 import { anyHypervisor, pickCandidates } from "./candidate-names.ts";
 import { nameOf } from "./candidate.ts";
 import type { Candidate, CandidateHost, FoundCandidate } from "./candidate.ts";
@@ -37,11 +35,6 @@ export interface Selection {
   readonly version: string;
   /** every candidate of this platform, best first, tried or not */
   readonly canaries: readonly CanaryResult[];
-}
-
-/** What each backend offers here, best first. */
-function listCandidates(host: CandidateHost): readonly Candidate[] {
-  return [...offerFirecracker(host), ...offerVfkit(host), ...offerQemu(host)];
 }
 
 /**

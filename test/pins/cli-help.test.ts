@@ -145,20 +145,23 @@ describe("--help", () => {
   `));
   it("of doctor", async () =>
     expect(await help("doctor")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard doctor [options]
+      "
+      Usage: luminaguard doctor [options]
 
-    say what was probed on this host, what was chosen and why
+      say what was probed on this host, what was chosen and why
 
-    Options:
-      --json      print one JSON document
-      -h, --help  display help for command
+      Options:
+        --json       print one JSON document
+        --platforms  every platform: what can run machines, and how far it was proven
+        -h, --help   display help for command
 
-    Examples:
-      # can machines run here?
-      luminaguard doctor
-    "
-  `));
+      Examples:
+        # can machines run here?
+        luminaguard doctor
+        # and elsewhere?
+        luminaguard doctor --platforms
+      "
+    `));
   it("of image", async () =>
     expect(await help("image")).toMatchInlineSnapshot(`
       "

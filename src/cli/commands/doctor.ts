@@ -1,8 +1,11 @@
 /** `luminaguard doctor`: the truth about the ground. */
 import { escapeText } from "../../base/escape-text.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import { describeLane } from "../../runtime/platforms.ts";
+import type { Lane } from "../../runtime/platforms.ts";
 import { diagnose } from "../../runtime/doctor.ts";
 import type { Finding } from "../../runtime/doctor.ts";
+import { line, wrapLine } from "../../tui/line.ts";
 import { createStyle } from "../../tui/style.ts";
 import type { Style } from "../../tui/style.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -10,8 +13,15 @@ import { printJson } from "../io.ts";
 import type { CliIo } from "../io.ts";
 import { createProgress } from "../progress.ts";
 
-export async function doctor(io: CliIo, { json }: { readonly json?: boolean }): Promise<number> {
+export interface DoctorOptions {
+  readonly json?: boolean;
+  /** tell of every platform instead, and look for nothing */
+  readonly platforms?: boolean;
+}
+
+export async function doctor(io: CliIo, { json, platforms }: DoctorOptions): Promise<number> {
   await using lumina = await createLuminaGuard();
+  if (platforms === true) return showPlatforms(io, lumina.host.lanes(), json === true);
   const progress = createProgress(io);
   const diagnosis = await diagnose(lumina, json === true ? {} : { onPhase: progress.show });
   progress.clear();
@@ -25,6 +35,20 @@ export async function doctor(io: CliIo, { json }: { readonly json?: boolean }): 
   const verdict = diagnosis.canRun ? "machines can run here" : "machines cannot run here";
   io.stdout.write(`exit ${exitCode}: ${verdict}\n`);
   return exitCode;
+}
+
+function showPlatforms(io: CliIo, lanes: readonly Lane[], json: boolean): number {
+  if (json) {
+    printJson(io, { lanes });
+    return exitCodes.done;
+  }
+  for (const { host, way, can, proven } of lanes.map(describeLane)) {
+    io.stdout.write(`${host.padEnd(12)} ${way.padEnd(16)} ${can}\n`);
+    for (const { spans } of wrapLine(line(`${indent} ${proven}`, undefined, 13), io.columns)) {
+      io.stdout.write(`${spans.map(({ text }) => text).join("")}\n`);
+    }
+  }
+  return exitCodes.done;
 }
 
 const indent = " ".repeat(12);

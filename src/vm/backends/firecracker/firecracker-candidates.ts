@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.ts";
 import { KernelStore } from "../../kernel/kernel-store.ts";
 import { requireKvm } from "../../kvm-device.ts";
+import type { Proof } from "../../lane.ts";
 import { TemplateStore } from "../../template-store.ts";
 import { findFirecracker } from "./firecracker-binary.ts";
 import { FirecrackerHypervisor } from "./firecracker.ts";
@@ -10,12 +11,20 @@ import { FirecrackerHypervisor } from "./firecracker.ts";
 /** longest a canary may take, in `ms`: with hardware a boot takes well under 1 s */
 const canaryTimeoutMs = 5_000;
 
+const proof: Proof = {
+  kind: "vendor",
+  what: "each call checked by a stand-in of the public API, with a real guest behind it; no machine of ours has booted with it yet",
+  tests: ["e2e/firecracker-conformance.test.ts"],
+};
+
 export function offerFirecracker(host: CandidateHost): readonly Candidate[] {
   if (host.platform !== "linux") return [];
   return [
     {
       backend: "firecracker",
       accelerator: "kvm",
+      can: { templates: true, snapshots: false, networkCard: false },
+      proof,
       canaryTimeoutMs,
       countsTicks: false,
       find: () => find(host),

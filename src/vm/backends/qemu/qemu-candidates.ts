@@ -6,8 +6,10 @@ import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.t
 import { isBehindWalls } from "../../confinement.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import { requireKvm } from "../../kvm-device.ts";
+import type { Capabilities } from "../../lane.ts";
 import { TemplateStore } from "../../template-store.ts";
 import type { Accelerator } from "./qemu-args.ts";
+import { proofOf } from "./qemu-proofs.ts";
 import { findQemu } from "./qemu-binary.ts";
 import { QemuHypervisor } from "./qemu.ts";
 import { requireWhpx } from "./whpx.ts";
@@ -25,10 +27,18 @@ export function offerQemu(host: CandidateHost): readonly Candidate[] {
   return listAccelerators(host.platform).map((accelerator) => ({
     backend: "qemu",
     accelerator,
+    can: capabilitiesOn(host.platform),
+    proof: proofOf(host, accelerator),
     canaryTimeoutMs: canaryTimeoutsMs[accelerator],
     countsTicks: accelerator === "tcg",
     find: () => find(host, accelerator),
   }));
+}
+
+/** WHPX registers a blocker against saving a machine, and on Windows emulation is run the same way. */
+function capabilitiesOn(platform: NodeJS.Platform): Capabilities {
+  const saves = platform !== "win32";
+  return { templates: saves, snapshots: saves, networkCard: true };
 }
 
 function listAccelerators(platform: NodeJS.Platform): readonly Accelerator[] {
