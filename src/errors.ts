@@ -16,6 +16,7 @@ export const errorCodes = {
   SPEC_REFUSED: "the machine that was asked for is not one this hypervisor can run",
   VM_BOOT_FAILED: "a machine did not reach its first answered request",
   MACHINE_NOT_FOUND: "no machine of this user has that id",
+  MACHINE_EXISTS: "another machine has that name",
   VM_GONE: "the machine ended while it was needed",
   VM_STATE: "the machine cannot do this in the state it is in",
   TEMPLATE_INVALID: "a template's files are not what was published; it is rebuilt",

@@ -9,6 +9,7 @@ import type { Done } from "./command-options.ts";
 import { describeApprovals } from "./describe-approvals.ts";
 import { describeMcp } from "./describe-mcp.ts";
 import { describePolicy } from "./describe-policy.ts";
+import { describeVm } from "./describe-vm.ts";
 import type { CliIo } from "./io.ts";
 
 type SetExitCode = (code: number) => void;
@@ -17,6 +18,7 @@ export function describeCommands(program: Command, io: CliIo, setExitCode: SetEx
   const done = async (code: Promise<number>): Promise<void> => setExitCode(await code);
   describeRun(program, io, done);
   describeMachines(program, io, done);
+  describeVm(program, io, done);
   describeDoctor(program, io, done);
   describeImages(program, io, done);
   describeCache(program, io, done);

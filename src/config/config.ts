@@ -32,6 +32,10 @@ export interface Config {
   readonly hypervisor: string;
   /** images and templates kept, in `MiB` */
   readonly cacheMibMax: number;
+  /** snapshots kept */
+  readonly snapshotsMax: number;
+  /** what they may take on disk, in `MiB` */
+  readonly snapshotsMibMax: number;
   /** policy below the person's own: `observe`, `balanced` or `locked` */
   readonly policyPreset: string;
   /** time a card waits for an answer, in `s` */
@@ -133,6 +137,8 @@ function describeSettings(
     cpus: number("LUMINAGUARD_CPUS", 1, 1, 32),
     hypervisor: { variable: "LUMINAGUARD_HYPERVISOR", fallback: "auto", inFile: true },
     cacheMibMax: number("LUMINAGUARD_CACHE_MIB_MAX", 20_480, 1, 10_000_000),
+    snapshotsMax: number("LUMINAGUARD_SNAPSHOTS_MAX", 64, 1, 10_000),
+    snapshotsMibMax: number("LUMINAGUARD_SNAPSHOTS_MIB_MAX", 20_480, 1, 10_000_000),
     policyPreset: {
       variable: "LUMINAGUARD_POLICY_PRESET",
       fallback: "balanced",

@@ -14,6 +14,7 @@ import { PolicyDesk } from "./policy-desk.ts";
 import { reapMachines } from "../vm/machine-folder.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
 import { Pool } from "../vm/pool.ts";
+import { SnapshotStore } from "../vm/snapshots/snapshot-store.ts";
 import { resolveVmSpec } from "../vm/spec.ts";
 import { resolveWorkspaceRoot } from "../workspace/workspace-root.ts";
 import { AuditDesk } from "./audit-desk.ts";
@@ -26,6 +27,7 @@ import { CliffDesk } from "./cliff-desk.ts";
 import { MachineDesk } from "./machine-desk.ts";
 import { useNetworkCardPermit } from "./network-card.ts";
 import type { NetworkCardPermit } from "./network-card.ts";
+import { KeptDesk } from "./kept/kept-desk.ts";
 import { McpDesk } from "./mcp-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
@@ -79,6 +81,9 @@ export class LuminaGuard implements AsyncDisposable {
   readonly changes: ChangeDesk;
   /** every machine of this user, whoever owns it: where a STOP is given */
   readonly machines: MachineDesk;
+  /** machines that outlive a command, each held by a supervisor */
+  readonly kept: KeptDesk;
+  readonly snapshots: SnapshotStore;
   readonly cache: CacheDesk;
   readonly policy: PolicyDesk;
   /** the Approval Cliff: what leaves a machine is asked about here */
@@ -101,6 +106,11 @@ export class LuminaGuard implements AsyncDisposable {
     this.images = createImageStore({ cacheDir: config.cacheDir, env: toolEnvironment });
     this.changes = new ChangeDesk(config.stateDir);
     this.machines = new MachineDesk(config.runtimeDir);
+    this.snapshots = new SnapshotStore(config.stateDir, {
+      countMax: config.snapshotsMax,
+      bytesMax: config.snapshotsMibMax * 1024 ** 2,
+    });
+    this.kept = new KeptDesk({ config, toolEnvironment, snapshots: this.snapshots });
     this.cache = new CacheDesk(config.cacheDir, this.images);
     this.policy = new PolicyDesk(config);
     const openLedger = (): Promise<OpenLedger> => this.openLedger();
@@ -196,7 +206,8 @@ export class LuminaGuard implements AsyncDisposable {
   }
 
   /** Ends and removes what a killed process of this user left behind. */
-  reap(): Promise<readonly string[]> {
+  async reap(): Promise<readonly string[]> {
+    await Promise.all([this.kept.store.reap(), this.snapshots.reap()]);
     return reapMachines(this.config.runtimeDir, async (id) => {
       const { recordLostMachine } = await import("./lost-machine.ts");
       // it has ended, recorded or not

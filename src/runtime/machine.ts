@@ -1,5 +1,6 @@
 /** One running machine with its wire: what a program that uses LuminaGuard holds. */
-import type { Duplex, Readable } from "node:stream";
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
@@ -8,29 +9,15 @@ import type { CanaryResult } from "../vm/canary.ts";
 import type { Nic } from "../vm/spec.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { Save, VmExit, VmInstance } from "../vm/hypervisor.ts";
-import type { ReadFileOptions, WireClient, WriteFileOptions } from "../wire/wire-client.ts";
+import type { WireClient } from "../wire/wire-client.ts";
 import { ExecHandle } from "./exec-handle.ts";
 import type { ExecOptions } from "./exec-handle.ts";
+import { filesOf } from "./machine-files.ts";
+import type { MachineFiles } from "./machine-files.ts";
 import type { MachineDesk } from "./machine-desk.ts";
 
 interface SignalOption {
   readonly signal?: AbortSignal | undefined;
-}
-
-/** Files inside a machine. */
-export interface MachineFiles {
-  /** The bytes of a file. Raises GUEST_REFUSED when there is none. */
-  readonly read: (path: string, options?: ReadFileOptions) => Promise<Buffer>;
-  /** Writes a file, making the folders above it. */
-  readonly write: (
-    path: string,
-    data: Uint8Array | string,
-    options?: WriteFileOptions,
-  ) => Promise<void>;
-  /** Unpacks a tar stream below a folder. */
-  readonly unpack: (path: string, tar: Readable, options?: SignalOption) => Promise<void>;
-  /** The tree below a folder as a tar stream. Hostile bytes: the machine wrote them. */
-  readonly pack: (path: string, options?: SignalOption) => AsyncGenerator<Buffer, void, undefined>;
 }
 
 /** What runs a machine, and what was tried before. */
@@ -84,16 +71,7 @@ export class Machine implements AsyncDisposable {
     this.facts = facts;
     this.#desk = desk;
     this.#clock = clock;
-    const [uid = "1000", gid = "1000"] = container?.user.split(":") ?? [];
-    const owner = { uid, gid };
-    this.files = Object.freeze({
-      read: (path, options) => wire.readFile(path, options),
-      write: (path, data, options) => wire.writeFile(path, data, { owner, ...options }),
-      unpack: async (path, tar, options) => {
-        await wire.sendTar(path, tar, { owner, ...options });
-      },
-      pack: (path, options) => wire.receiveTar(path, options),
-    } satisfies MachineFiles);
+    this.files = filesOf(wire, container?.user);
   }
 
   get id(): string {
@@ -178,6 +156,16 @@ export class Machine implements AsyncDisposable {
   async resume(): Promise<void> {
     await this.#desk.resume([this.id]);
     this.#clock.setPaused(false);
+  }
+
+  /** A stream of the wire for whoever passes another's request on. */
+  request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
+    return this.#wire.request(headers);
+  }
+
+  /** What the machine last wrote on its console. Hostile text. */
+  consoleTail(): string {
+    return this.#instance.consoleTail?.() ?? "";
   }
 
   /** the machine has memory of its own and a hypervisor that can write it down */

@@ -97,7 +97,7 @@ export async function runTask(
   const exchange = await preparing;
   const sent = await exchange?.send(machine, signal);
   if (sent !== undefined) face.onWorkspace?.(sent);
-  const end = await execute(machine, request, face, signal);
+  const end = await runCommand(machine, request, face, signal);
   face.onEnded?.();
   // a machine that ignored its limit is not asked for anything more
   const isLost = end.timedOut && end.failure !== undefined;
@@ -170,17 +170,25 @@ export function resolveCommand(
   });
 }
 
-async function execute(
-  machine: Machine,
-  request: TaskRequest,
-  face: TaskFace,
+/** What a command is, wherever it runs. */
+export type CommandRequest = Pick<
+  TaskRequest,
+  "argv" | "entrypoint" | "workdir" | "workspace" | "timeoutMs" | "tty" | "stdin" | "env"
+>;
+
+/** Runs the command to its end. A command that cannot be started has a code, as in a shell. */
+export async function runCommand(
+  machine: Pick<Machine, "exec" | "container">,
+  request: CommandRequest,
+  face: Pick<TaskFace, "onStarted" | "onOutput">,
   signal?: AbortSignal,
 ): Promise<TaskEnd> {
-  const { workdir, workspace, timeoutMs, tty, stdin } = request;
+  const { workdir, workspace, timeoutMs, tty, stdin, env } = request;
   const { container } = machine;
   const startedAt = performance.now();
   const command = machine.exec(resolveCommand(container, request), {
     cwd: workdir ?? (workspace === undefined ? container?.workdir : undefined),
+    env,
     timeoutMs,
     tty,
     stdin: stdin === true ? true : undefined,

@@ -129,6 +129,8 @@ export interface VmInstance {
   readonly kind: SpawnKind;
   /** settles once, when the machine is gone and its files are removed; never rejects */
   readonly exited: Promise<VmExit>;
+  /** Facet: what the machine last wrote on its console. Hostile text. */
+  readonly consoleTail?: (() => string) | undefined;
   /** Asks the machine to end and resolves when it is gone. May take as long as the machine likes. */
   readonly stop: () => Promise<void>;
   /** Takes the machine away and resolves when it is gone. */

@@ -17,6 +17,7 @@ const problemSchema = v.object({
   status: v.number(),
   code: v.string(),
   title: v.pipe(v.string(), v.maxLength(4096)),
+  hint: v.optional(v.pipe(v.string(), v.maxLength(4096))),
 });
 
 export interface RequestOptions {
@@ -253,6 +254,6 @@ function refusal(problem: unknown, status: number): LuminaGuardError {
   const code = parsed.success ? parsed.output.code : "unknown";
   const title = parsed.success ? parsed.output.title : `status ${status}`;
   return new LuminaGuardError("GUEST_REFUSED", `the machine refused: ${title}`, {
-    details: { status, code },
+    details: { status, code, title, ...(parsed.success && { hint: parsed.output.hint }) },
   });
 }

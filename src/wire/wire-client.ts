@@ -1,6 +1,6 @@
 /** The host's side of the wire: everything the guest agent offers, on one connection. docs/wire.md. */
 import { randomBytes } from "node:crypto";
-import type { ClientHttp2Session } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Duplex } from "node:stream";
 import * as v from "valibot";
 import { hostClock } from "../base/clock.ts";
@@ -173,6 +173,11 @@ export class WireClient {
   /** Asks the machine to end itself. */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     await requestJson(this.#session, post("/v1/shutdown"), {}, v.object({}), this.#timed(options));
+  }
+
+  /** A stream for whoever passes another's request on: neither head nor body is looked at. */
+  request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
+    return openStream(this.#session, headers, {});
   }
 
   close(): void {

@@ -15,6 +15,8 @@ it.runIf(process.platform === "linux")("the configuration of a bare environment 
     cpus: 1,
     hypervisor: "auto",
     cacheMibMax: 20480,
+    snapshotsMax: 64,
+    snapshotsMibMax: 20480,
     policyPreset: "balanced",
     approvalTimeoutS: 300,
     scriptedApproval: "no",

@@ -14,6 +14,7 @@ it("the error codes are these", () => {
     "SPEC_REFUSED",
     "VM_BOOT_FAILED",
     "MACHINE_NOT_FOUND",
+    "MACHINE_EXISTS",
     "VM_GONE",
     "VM_STATE",
     "TEMPLATE_INVALID",

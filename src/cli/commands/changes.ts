@@ -2,8 +2,10 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { createRunId } from "../../runtime/write-back.ts";
 import { buildChangeCard } from "../../runtime/values.ts";
+import type { ChangeSet } from "../../runtime/values.ts";
 import { renderCard } from "../../tui/card-lines.ts";
 import { paintDiff } from "../../tui/paint-diff.ts";
 import { createStyle } from "../../tui/style.ts";
@@ -47,6 +49,12 @@ export async function changesShow(io: CliIo, id: string, { json }: JsonOption): 
     printJson(io, set);
     return exitCodes.done;
   }
+  await showChangeSet(io, lumina, set);
+  return exitCodes.done;
+}
+
+/** The card, and the difference of each file. */
+export async function showChangeSet(io: CliIo, lumina: LuminaGuard, set: ChangeSet): Promise<void> {
   const style = io.stdout.isTTY ? io.style : createStyle(false);
   const card = buildChangeCard(set, { readOnly: true });
   io.stdout.write(`${renderCard(card, { columns: io.columns, style })}\n\n`);
@@ -54,7 +62,6 @@ export async function changesShow(io: CliIo, id: string, { json }: JsonOption): 
     const lines = await lumina.changes.diff(set, change);
     await write(io.stdout, `${lines.map((line) => paintDiff(line, style)).join("\n")}\n`);
   }
-  return exitCodes.done;
 }
 
 export async function changesApply(

@@ -173,6 +173,7 @@ export class QemuHypervisor implements Hypervisor {
       spawnTimeMs: performance.now() - startedAt,
       kind,
       exited: vmm.exited,
+      consoleTail: vmm.consoleTail,
       stop: vmm.quit,
       kill: vmm.kill,
       save:
