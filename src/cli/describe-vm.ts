@@ -24,6 +24,7 @@ const machineHelp = "name or id of the machine";
 
 function describeLife(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
   json(vm.command("start"))
+    .summary("start a machine that stays")
     .description("start a machine that stays until it is stopped")
     .option("--name <name>", "what to call it")
     .option("--image <name>", "image of the machine")
@@ -41,27 +42,32 @@ function describeLife(vm: Command, io: CliIo, done: Done, load: Load, json: Json
     )
     .action((options: Options) => done(load().then(({ vmStart }) => vmStart(io, options))));
   json(vm.command("ls"))
+    .summary("list them, and why one failed")
     .description("list them, and why one failed")
     .action((options: Options) => done(load().then(({ vmLs }) => vmLs(io, options))));
   json(vm.command("stop"))
+    .summary("end machines, keep their records")
     .description("end machines; what is kept of them stays")
     .argument("<machines...>", "names or ids")
     .action((words: string[], options: Options) =>
       done(load().then(({ vmStop }) => vmStop(io, words, options))),
     );
   json(vm.command("restart"))
+    .summary("start one that ended, fresh")
     .description("start a machine that ended, fresh")
     .argument("<machine>", machineHelp)
     .action((word: string, options: Options) =>
       done(load().then(({ vmRestart }) => vmRestart(io, word, options))),
     );
   json(vm.command("rm"))
+    .summary("end machines and forget them")
     .description("end machines and forget them; their snapshots stay")
     .argument("<machines...>", "names or ids")
     .action((words: string[], options: Options) =>
       done(load().then(({ vmRm }) => vmRm(io, words, options))),
     );
   json(vm.command("logs"))
+    .summary("what happened to one, and its console")
     .description("what happened to a machine, and its console's last words")
     .argument("<machine>", machineHelp)
     .action((word: string, options: Options) =>
@@ -71,6 +77,7 @@ function describeLife(vm: Command, io: CliIo, done: Done, load: Load, json: Json
 
 function describeUse(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
   json(vm.command("exec"))
+    .summary("run a command in one")
     .description("run a command in a machine")
     .argument("<machine>", machineHelp)
     .argument("[command...]", "the command and its arguments, after --")
@@ -89,6 +96,7 @@ function describeUse(vm: Command, io: CliIo, done: Done, load: Load, json: Json)
       done(load().then(({ vmExec }) => vmExec(io, word, argv, options))),
     );
   vm.command("shell")
+    .summary("open a shell in one")
     .description("open a shell in a machine")
     .argument("<machine>", machineHelp)
     .option("--workdir <dir>", "folder in the machine (default: /workspace)")
@@ -97,6 +105,7 @@ function describeUse(vm: Command, io: CliIo, done: Done, load: Load, json: Json)
       done(load().then(({ vmShell }) => vmShell(io, word, options))),
     );
   vm.command("cp")
+    .summary("copy files in, or a file out")
     .description("copy a file or folder into a machine, or a file out of it")
     .argument("<from>", "MACHINE:PATH, or a path here")
     .argument("<to>", "MACHINE:PATH, or a path here that is free; - is stdout")
@@ -112,12 +121,14 @@ function describeUse(vm: Command, io: CliIo, done: Done, load: Load, json: Json)
 
 function describeChanges(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
   json(vm.command("diff"))
+    .summary("what one changed in its workspace")
     .description("what a machine changed in its workspace, kept as a change set")
     .argument("<machine>", machineHelp)
     .action((word: string, options: Options) =>
       done(load().then(({ vmDiff }) => vmDiff(io, word, options))),
     );
   json(vm.command("apply"))
+    .summary("bring that back, over the cliff")
     .description("bring what a machine changed back into the folder, over the cliff")
     .argument("<machine>", machineHelp)
     .option("--apply <when>", "ask, or always (flagged files are never applied unasked)", "ask")
@@ -129,6 +140,7 @@ function describeChanges(vm: Command, io: CliIo, done: Done, load: Load, json: J
       done(load().then(({ vmApply }) => vmApply(io, word, options))),
     );
   json(vm.command("checkpoint"))
+    .summary("save one now, or before its effects")
     .description("save a machine now, or before each of its effects is asked about")
     .argument("<machine>", machineHelp)
     .option("--every <when>", "effect: before each is asked about, and back to it on a no; never")
@@ -143,6 +155,7 @@ function describeChanges(vm: Command, io: CliIo, done: Done, load: Load, json: J
 
 function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
   const snapshot = json(vm.command("snapshot"))
+    .summary("save one, memory and disk")
     .description("save a running machine, memory and disk together")
     .argument("[machine]", machineHelp)
     .option("--name <name>", "what to call it; one with a name is never removed to make room")
@@ -168,6 +181,7 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
       done(load().then(({ vmSnapshotRm }) => vmSnapshotRm(io, words, command.optsWithGlobals()))),
     );
   json(vm.command("fork"))
+    .summary("make machines that go on where one is")
     .description("make machines that go on where another is, or where a snapshot was taken")
     .argument("<machine>", "name or id of a machine that runs, or of a snapshot")
     .option("-n, --count <n>", "how many", wholeNumber, 1)
@@ -180,6 +194,7 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
       done(load().then(({ vmFork }) => vmFork(io, word, options))),
     );
   json(vm.command("restore"))
+    .summary("take one back to a snapshot")
     .description("take a machine back to a snapshot; what it did since is gone")
     .argument("<machine>", machineHelp)
     .argument("[snapshot]", "name or id; without it the newest of this machine")
@@ -188,6 +203,7 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
       done(load().then(({ vmRestore }) => vmRestore(io, word, snapshotWord, options))),
     );
   json(vm.command("tree"))
+    .summary("what goes on from what")
     .description("snapshots and machines, each below what it goes on from")
     .action((options: Options) => done(load().then(({ vmTree }) => vmTree(io, options))));
 }

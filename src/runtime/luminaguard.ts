@@ -6,15 +6,12 @@ import { PausableClock } from "../base/clock.ts";
 import { toHostError } from "../base/host-error.ts";
 import type { Config, LoadedConfig } from "../config/config.ts";
 import { readVersion } from "../config/version.ts";
-import type { BuildProgress } from "../image/build-image.ts";
 import { createImageStore } from "../image/image-store.ts";
 import type { ImageStore } from "../image/image-store.ts";
-import type { SavedMachine, SpawnPhase } from "../vm/hypervisor.ts";
 import { PolicyDesk } from "./policy-desk.ts";
 import { reapMachines } from "../vm/machine-folder.ts";
 import { ManagedVm } from "../vm/managed-vm.ts";
 import { Pool } from "../vm/pool.ts";
-import { SnapshotStore } from "../vm/snapshots/snapshot-store.ts";
 import { resolveVmSpec } from "../vm/spec.ts";
 import { resolveWorkspaceRoot } from "../workspace/workspace-root.ts";
 import { AuditDesk } from "./audit-desk.ts";
@@ -26,46 +23,16 @@ import type { Ground } from "./ground.ts";
 import { CliffDesk } from "./cliff-desk.ts";
 import { MachineDesk } from "./machine-desk.ts";
 import { useNetworkCardPermit } from "./network-card.ts";
-import type { NetworkCardPermit } from "./network-card.ts";
 import { KeptDesk } from "./kept/kept-desk.ts";
+import { KeptSnapshots } from "./kept/kept-snapshots.ts";
 import { McpDesk } from "./mcp-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { OpenLedger } from "./open-ledger.ts";
 import { SharedLedger } from "./shared-ledger.ts";
+import type { SpawnOptions } from "./spawn-options.ts";
 
-export interface SpawnOptions {
-  /** @default the configured image, "base" */
-  readonly image?: string | undefined;
-  /** @default the configured memory, 512 MiB */
-  readonly memoryMib?: number | undefined;
-  /** @default the configured number, 1 */
-  readonly vcpus?: number | undefined;
-  /** `auto`, a backend, or a backend and its accelerator, such as "qemu/tcg"
-   * @default the configured one, "auto" */
-  readonly hypervisor?: string | undefined;
-  /** variables of every command in the machine */
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  /** longest boot in `ms`
-   * @default 60_000 */
-  readonly bootTimeoutMs?: number | undefined;
-  /** called as the spawn goes on, for a person who waits */
-  readonly onPhase?: ((phase: SpawnPhase | BuildProgress) => void) | undefined;
-  /** called when a person stopped the machine, while it boots or later, and when it goes on */
-  readonly onFrozen?: ((isFrozen: boolean, machine: string) => void) | undefined;
-  /**
-   * An empty private folder for the machine's memory, so that it can be saved. The caller's to remove.
-   * @default none: the machine cannot be saved
-   */
-  readonly memoryFolder?: string | undefined;
-  /** the machine goes on where this one was saved; image, memory and processors have to be its own
-   * @default a new machine */
-  readonly saved?: SavedMachine | undefined;
-  /** a network card, which a person approved for this one machine
-   * @default none */
-  readonly networkCard?: NetworkCardPermit | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { SpawnOptions } from "./spawn-options.ts";
 
 export interface LuminaGuardParts extends Pick<LoadedConfig, "config" | "toolEnvironment"> {
   /** machines are fakes that run nothing */
@@ -83,7 +50,8 @@ export class LuminaGuard implements AsyncDisposable {
   readonly machines: MachineDesk;
   /** machines that outlive a command, each held by a supervisor */
   readonly kept: KeptDesk;
-  readonly snapshots: SnapshotStore;
+  /** of those machines: taken, forked, brought back */
+  readonly snapshots: KeptSnapshots;
   readonly cache: CacheDesk;
   readonly policy: PolicyDesk;
   /** the Approval Cliff: what leaves a machine is asked about here */
@@ -106,11 +74,8 @@ export class LuminaGuard implements AsyncDisposable {
     this.images = createImageStore({ cacheDir: config.cacheDir, env: toolEnvironment });
     this.changes = new ChangeDesk(config.stateDir);
     this.machines = new MachineDesk(config.runtimeDir);
-    this.snapshots = new SnapshotStore(config.stateDir, {
-      countMax: config.snapshotsMax,
-      bytesMax: config.snapshotsMibMax * 1024 ** 2,
-    });
-    this.kept = new KeptDesk({ config, toolEnvironment, snapshots: this.snapshots });
+    this.kept = new KeptDesk({ config, toolEnvironment });
+    this.snapshots = new KeptSnapshots(this.kept, config);
     this.cache = new CacheDesk(config.cacheDir, this.images);
     this.policy = new PolicyDesk(config);
     const openLedger = (): Promise<OpenLedger> => this.openLedger();
@@ -207,7 +172,7 @@ export class LuminaGuard implements AsyncDisposable {
 
   /** Ends and removes what a killed process of this user left behind. */
   async reap(): Promise<readonly string[]> {
-    await Promise.all([this.kept.store.reap(), this.snapshots.reap()]);
+    await Promise.all([this.kept.store.reap(), this.snapshots.store.reap()]);
     return reapMachines(this.config.runtimeDir, async (id) => {
       const { recordLostMachine } = await import("./lost-machine.ts");
       // it has ended, recorded or not

@@ -13,6 +13,7 @@ const pages = [
   "README.md",
   "docs/run.md",
   "docs/stop.md",
+  "docs/vm.md",
   "docs/images.md",
   "docs/configuration.md",
   "docs/audit.md",
@@ -42,11 +43,13 @@ async function run(
   file: string,
   args: string[],
   cwd: string,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; stderr: string }> {
   const env = {
     ...process.env,
     PATH: `${dirname(programPath)}:${process.env["PATH"] ?? ""}`,
     LUMINAGUARD_RUNTIME_DIR: runtimeDir,
+    ...variables,
   };
   try {
     const running = promisify(execFile)(file, args, { cwd, env, timeout: 300_000 });
@@ -74,7 +77,7 @@ describe.each(pages)("%s", async (page) => {
   it.each(commands)("%s", async (command) => {
     const project = await mkdtemp(join(folder, "project-"));
     await cp(join(root, "examples/shop"), project, { recursive: true });
-    const { code, stderr } = await run("sh", ["-c", command], project);
+    const { code, stderr } = await run("sh", ["-c", command], project, variablesOf(page));
     expect({ code, stderr }).toEqual({
       code: command.includes("--apply never") ? keptChanges : 0,
       stderr,
@@ -95,9 +98,16 @@ describe.each(pages)("%s", async (page) => {
 
   it.each(programs.map((_program, index) => index + 1))("program %i runs", async (number) => {
     const program = sourceOf(page, number - 1).replace(/\.ts$/, ".js");
-    expect(await run(process.execPath, [program], folder)).toMatchObject({ code: 0 });
+    expect(await run(process.execPath, [program], folder, variablesOf(page))).toMatchObject({
+      code: 0,
+    });
   });
 });
+
+/** What a page keeps goes with the test. */
+function variablesOf(page: string): Readonly<Record<string, string>> {
+  return page === "docs/vm.md" ? { LUMINAGUARD_STATE_DIR: join(runtimeDir, "state") } : {};
+}
 
 function sourceOf(page: string, index: number): string {
   return join(folder, `${page.replaceAll("/", "-")}-${String(index)}.ts`);

@@ -179,7 +179,7 @@ describe("the name of a kept machine", () => {
 
 describe("a supervisor that is killed", () => {
   it("while its machine runs takes it along, and the next command says so", async () => {
-    const { supervisorPid = 0 } = await start("work");
+    const { supervisorPid } = await start("work");
     const family = await listFamily(supervisorPid ?? 0);
     process.kill(supervisorPid ?? 0, "SIGKILL");
     await areGone(family, deathMs);

@@ -32,6 +32,7 @@ describe("--help", () => {
         freeze [options] [ids...]     stop machines where they are, at once (STOP)
         resume [options] [ids...]     let frozen machines go on
         rm [options] [ids...]         end machines for good, frozen or not
+        vm [options]                  machines that outlive a command
         doctor [options]              say what was probed on this host, what was
                                       chosen and why
         image [options]               build and keep what machines boot from

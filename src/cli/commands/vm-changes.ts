@@ -88,7 +88,7 @@ export async function vmCheckpoint(
   const kept = await lumina.kept.find(word);
   const { name } = kept.record;
   if (every === undefined) {
-    const { id, stopMs } = await lumina.kept.snapshots.take(kept, { kind: "checkpoint" });
+    const { id, stopMs } = await lumina.snapshots.take(kept, { kind: "checkpoint" });
     if (json === true) printJson(io, { snapshot: id, stopMs: Math.round(stopMs) });
     else
       say(

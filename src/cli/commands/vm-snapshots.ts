@@ -28,7 +28,7 @@ export async function vmSnapshot(
   using signals = watchSignals(io);
   const kept = await lumina.kept.find(word);
   const { signal } = signals;
-  const snapshot = await lumina.kept.snapshots.take(kept, { name, signal });
+  const snapshot = await lumina.snapshots.take(kept, { name, signal });
   const stopMs = Math.round(snapshot.stopMs);
   if (json === true) printJson(io, { ...snapshotJson(snapshot), stopMs });
   else {
@@ -40,7 +40,7 @@ export async function vmSnapshot(
 
 export async function vmSnapshotLs(io: CliIo, { json }: JsonOption): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const all = await lumina.snapshots.list();
+  const all = await lumina.snapshots.store.list();
   if (json === true) printJson(io, all.map(snapshotJson));
   else if (all.length === 0) say(io, "no snapshot is kept");
   for (const each of json === true ? [] : all) io.stdout.write(`${renderSnapshot(each)}\n`);
@@ -53,9 +53,9 @@ export async function vmSnapshotRm(
   { json }: JsonOption,
 ): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const ids = await Promise.all(words.map((word) => lumina.snapshots.find(word)));
+  const ids = await Promise.all(words.map((word) => lumina.snapshots.store.find(word)));
   for (const id of ids) {
-    await lumina.snapshots.remove(id);
+    await lumina.snapshots.store.remove(id);
     if (json !== true) say(io, `removed   ${id.slice(0, 12)}`);
   }
   if (json === true) printJson(io, { removed: ids });
@@ -72,7 +72,7 @@ export async function vmFork(
   const progress = createProgress(io);
   const { signal } = signals;
   const snapshot = await findSource(lumina, word, signal);
-  const started = await lumina.kept.snapshots
+  const started = await lumina.snapshots
     .fork(snapshot, { count, name, signal, onPhase: progress.show })
     .finally(progress.clear);
   if (json === true) {
@@ -90,10 +90,10 @@ export async function vmFork(
 async function findSource(lumina: LuminaGuard, word: string, signal: AbortSignal): Promise<string> {
   try {
     const kept = await lumina.kept.find(word);
-    return (await lumina.kept.snapshots.take(kept, { kind: "fork", signal })).id;
+    return (await lumina.snapshots.take(kept, { kind: "fork", signal })).id;
   } catch (error) {
     if (!isLuminaGuardError(error, "MACHINE_NOT_FOUND")) throw error;
-    return lumina.snapshots.find(word).catch(() => {
+    return lumina.snapshots.store.find(word).catch(() => {
       throw error;
     });
   }
@@ -109,11 +109,11 @@ export async function vmRestore(
   using signals = watchSignals(io);
   const progress = createProgress(io);
   const kept = await lumina.kept.find(word);
-  const { snapshots } = lumina.kept;
+  const { snapshots } = lumina;
   const id =
     snapshotWord === undefined
       ? await snapshots.newestOf(kept)
-      : await lumina.snapshots.find(snapshotWord);
+      : await lumina.snapshots.store.find(snapshotWord);
   const started = await snapshots
     .restore(kept, id, { signal: signals.signal, onPhase: progress.show })
     .finally(progress.clear);
@@ -124,7 +124,7 @@ export async function vmRestore(
 
 export async function vmTree(io: CliIo, { json }: JsonOption): Promise<number> {
   await using lumina = await createLuminaGuard();
-  const tree = buildSnapshotTree(await lumina.snapshots.list(), await lumina.kept.list());
+  const tree = buildSnapshotTree(await lumina.snapshots.store.list(), await lumina.kept.list());
   if (json === true) printJson(io, tree);
   else if (tree.length === 0) say(io, "no machine and no snapshot is kept");
   for (const line of json === true ? [] : renderTree(tree)) io.stdout.write(`${line}\n`);

@@ -54,7 +54,7 @@ export async function guardEffect<T extends EffectEnd>(
     const unguarded = await ask();
     return { end: unguarded, checkpoint: undefined, isRolledBack: false };
   }
-  const { snapshots } = lumina.kept;
+  const { snapshots } = lumina;
   // hashed and published while the card is read
   const pending = await snapshots.begin(kept, { kind: "checkpoint", signal });
   const end = await ask();

@@ -95,7 +95,7 @@ class Supervisor {
       signal: this.#over.signal,
     };
     if (launch.snapshot === null) return lumina.spawn(wish);
-    await using opened = await lumina.snapshots.open(launch.snapshot);
+    await using opened = await lumina.snapshots.store.open(launch.snapshot);
     return await lumina.spawn({ ...wish, image: opened.imageDigest, saved: opened.saved });
   }
 

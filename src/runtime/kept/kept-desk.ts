@@ -15,13 +15,11 @@ import { startDaemon } from "../../process/start-daemon.ts";
 import type { CheckpointRule, KeptRecord } from "../../vm/kept/kept-record.ts";
 import { KeptStore } from "../../vm/kept/kept-store.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
-import type { SnapshotStore } from "../../vm/snapshots/snapshot-store.ts";
-import type { SpawnOptions } from "../luminaguard.ts";
+import type { SpawnOptions } from "../spawn-options.ts";
 import type { WorkspaceFacts } from "../workspace-exchange.ts";
 import { KeptLog } from "./kept-log.ts";
 import type { KeptEvent } from "./kept-log.ts";
 import { KeptMachine } from "./kept-machine.ts";
-import { KeptSnapshots } from "./kept-snapshots.ts";
 import { sendWorkspace } from "./kept-workspace.ts";
 import { fromPlainError, launchName, startLineSchema } from "./supervisor-protocol.ts";
 import type { Launch, Ready } from "./supervisor-protocol.ts";
@@ -29,7 +27,6 @@ import type { Launch, Ready } from "./supervisor-protocol.ts";
 export interface KeptDeskParts {
   readonly config: Config;
   readonly toolEnvironment: Readonly<Record<string, string>>;
-  readonly snapshots: SnapshotStore;
 }
 
 export interface StartWish extends Pick<SpawnOptions, "image" | "memoryMib" | "vcpus" | "env"> {
@@ -63,14 +60,12 @@ const endTimeoutMs = 10_000;
 
 export class KeptDesk {
   readonly store: KeptStore;
-  readonly snapshots: KeptSnapshots;
   readonly #parts: KeptDeskParts;
 
   constructor(parts: KeptDeskParts) {
     this.#parts = parts;
     const { stateDir, runtimeDir } = parts.config;
     this.store = new KeptStore(stateDir, runtimeDir);
-    this.snapshots = new KeptSnapshots(this, parts.snapshots);
   }
 
   list(): Promise<readonly Kept[]> {

@@ -6,11 +6,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { toHostError } from "../../base/host-error.ts";
+import type { Config } from "../../config/config.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import type { KeptRecord } from "../../vm/kept/kept-record.ts";
 import { requireName } from "../../vm/kept/kept-store.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
-import type { OpenSnapshot, Snapshot, SnapshotStore } from "../../vm/snapshots/snapshot-store.ts";
+import { SnapshotStore } from "../../vm/snapshots/snapshot-store.ts";
+import type { OpenSnapshot, Snapshot } from "../../vm/snapshots/snapshot-store.ts";
 import type { SnapshotKind } from "../../vm/snapshots/snapshot-manifest.ts";
 import type { KeptDesk, StartOptions, Started } from "./kept-desk.ts";
 import { KeptLog } from "./kept-log.ts";
@@ -53,12 +55,18 @@ const startsAtOnce = 2;
 const forksMax = 100;
 
 export class KeptSnapshots {
+  readonly store: SnapshotStore;
   readonly #desk: KeptDesk;
-  readonly #store: SnapshotStore;
 
-  constructor(desk: KeptDesk, store: SnapshotStore) {
+  constructor(
+    desk: KeptDesk,
+    config: Pick<Config, "stateDir" | "snapshotsMax" | "snapshotsMibMax">,
+  ) {
     this.#desk = desk;
-    this.#store = store;
+    this.store = new SnapshotStore(config.stateDir, {
+      countMax: config.snapshotsMax,
+      bytesMax: config.snapshotsMibMax * 1024 ** 2,
+    });
   }
 
   /** Raises VM_STATE, VM_GONE, HOST_LIMIT, or USAGE for what is no name. */
@@ -72,7 +80,7 @@ export class KeptSnapshots {
     const { name = null, kind = "asked", signal } = wish;
     if (name !== null) requireName(name);
     using machine = await this.#desk.attach(kept, { signal });
-    const draft = await this.#store.draft();
+    const draft = await this.store.draft();
     try {
       const save = await machine.save(draft.folder, { signal });
       const { stopMs, key } = save;
@@ -110,7 +118,7 @@ export class KeptSnapshots {
     if (!Number.isSafeInteger(count) || count < 1 || count > forksMax) {
       throw new LuminaGuardError("USAGE", `${count} forks: use a number from 1 to ${forksMax}`);
     }
-    await using opened = await this.#store.open(snapshotId, options.signal);
+    await using opened = await this.store.open(snapshotId, options.signal);
     const names = await this.#forkNames(
       name ?? opened.manifest.machine.name,
       count,
@@ -130,7 +138,7 @@ export class KeptSnapshots {
 
   /** The machine goes on where the snapshot was taken; what it did since is gone. */
   async restore(kept: Kept, snapshotId: string, options: StartOptions = {}): Promise<Started> {
-    await using opened = await this.#store.open(snapshotId, options.signal);
+    await using opened = await this.store.open(snapshotId, options.signal);
     const { key, memoryMib, vcpus } = opened.manifest;
     const { record } = kept;
     if (memoryMib !== record.memoryMib || vcpus !== record.vcpus) {
@@ -153,7 +161,7 @@ export class KeptSnapshots {
 
   /** The newest snapshot of this machine. Raises SNAPSHOT_NOT_FOUND. */
   async newestOf({ record }: Kept): Promise<string> {
-    const own = (await this.#store.list()).filter(
+    const own = (await this.store.list()).filter(
       ({ manifest }) => manifest.machine.id === record.id,
     );
     const id = own.at(-1)?.id ?? record.parent;

@@ -226,6 +226,13 @@ async function flush(path: string): Promise<void> {
 
 /** Memory files have holes. */
 async function roomOf(folder: string, { files }: SnapshotManifest): Promise<number> {
-  const facts = await Promise.all(files.map(({ name }) => stat(join(folder, name))));
-  return facts.reduce((sum, { blocks }) => sum + blocks * 512, 0);
+  const sizes = await Promise.all(
+    files.map(({ name }) =>
+      stat(join(folder, name)).then(
+        ({ blocks }) => blocks * 512,
+        () => 0, // missing: told when it is opened
+      ),
+    ),
+  );
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
