@@ -223,6 +223,13 @@ describe("prune", () => {
   });
 });
 
+test("an image is for a processor that there are images for", async () => {
+  await expect(store.build({ name: "mine", arch: "mips" })).rejects.toMatchObject({
+    code: "USAGE",
+    hint: "use amd64 or arm64",
+  });
+});
+
 test("a base image takes no packages", async () => {
   const request = { name: "base", packages: ["git"] };
   await expect(store.build(request)).rejects.toMatchObject({

@@ -70,7 +70,7 @@ async function ask(
   const headers = body === undefined ? {} : { "content-type": "application/json" };
   const request = http.request({ socketPath, path: "/vm/state", method, headers, agent: false });
   const answer = new Promise<Answer>((resolve, reject) => {
-    request.once("error", reject);
+    request.on("error", reject);
     request.once("response", (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -79,7 +79,7 @@ async function ask(
         if (bytes > answerBytesMax) request.destroy(new Error("the answer has no end"));
         else chunks.push(chunk);
       });
-      response.once("error", reject);
+      response.on("error", reject);
       response.once("end", () => {
         resolve({
           status: response.statusCode ?? 0,

@@ -1,6 +1,6 @@
 /** The vfkit backend where no guest is needed: a stand-in or a script is in vfkit's place, processes and files are real. */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGreeter } from "../../../../src/runtime/greeter.ts";
 import { VfkitHypervisor } from "../../../../src/vm/backends/vfkit/vfkit.ts";
@@ -63,6 +63,16 @@ describe("a vfkit machine", () => {
     const vm = await bench.spawn();
     await vm.stop();
     expect(await vm.exited).toEqual({ requested: true, reason: "vfkit ended (SIGKILL)" });
+    expect(bench.left()).toEqual([]);
+  });
+
+  it("that writes on its console without end takes only so much of the disk", async () => {
+    using bench = createBench((folder) => plantVfkit(folder, { fault: "no-vm" }));
+    const vm = await bench.spawn();
+    const console = join(dirname(vm.socketPath), "console");
+    writeFileSync(console, Buffer.alloc(6 * 1024 ** 2, "x"));
+    await eventually("room is given back", () => statSync(console).blocks === 0);
+    await vm.kill();
     expect(bench.left()).toEqual([]);
   });
 
