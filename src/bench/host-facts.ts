@@ -4,6 +4,8 @@ import type { Image } from "../image/image-store.ts";
 import type { Selection } from "../vm/select.ts";
 
 export interface HostFacts {
+  /** platform, architecture and what ran the machines, such as "linux x64 qemu/tcg" */
+  readonly lane: string;
   readonly processor: string;
   readonly cores: number;
   readonly memoryMib: number;
@@ -21,14 +23,16 @@ export interface HostFacts {
 
 export function readHostFacts(image: Image, selection: Selection): HostFacts {
   const processors = cpus();
+  const { hypervisor } = selection;
   return {
+    lane: `${process.platform} ${process.arch} ${hypervisor.name}/${hypervisor.accelerator}`,
     processor: processors[0]?.model.trim() ?? "unknown",
     cores: processors.length,
     memoryMib: Math.round(totalmem() / 1024 ** 2),
     kernel: `${process.platform} ${release()} ${process.arch}`,
     node: process.version,
     qemu: selection.version,
-    accelerator: selection.hypervisor.accelerator,
+    accelerator: hypervisor.accelerator,
     image: image.digest,
     guestKernel: image.manifest.kernelRelease,
     date: new Date().toISOString().slice(0, 10),

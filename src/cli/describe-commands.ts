@@ -317,6 +317,7 @@ function describeRest(program: Command, io: CliIo, done: Done): void {
     .option("--samples <n>", "samples of each measurement", wholeNumber, 20)
     .option("--json", "print one JSON document")
     .option("--write <file>", "write the table as Markdown")
+    .option("--platforms <file...>", "show results of --json side by side; measure nothing")
     .action((name: string | undefined, options: Record<string, unknown>) =>
       done(import("./commands/bench.ts").then(({ bench }) => bench(io, name, options))),
     );

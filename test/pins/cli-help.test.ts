@@ -316,21 +316,22 @@ describe("--help", () => {
   `));
   it("of bench", async () =>
     expect(await help("bench")).toMatchInlineSnapshot(`
-    "
-    Usage: luminaguard bench [options] [name]
+      "
+      Usage: luminaguard bench [options] [name]
 
-    measure this host, each number beside its floor
+      measure this host, each number beside its floor
 
-    Arguments:
-      name            one group of measurements
+      Arguments:
+        name                   one group of measurements
 
-    Options:
-      --samples <n>   samples of each measurement (default: 20)
-      --json          print one JSON document
-      --write <file>  write the table as Markdown
-      -h, --help      display help for command
-    "
-  `));
+      Options:
+        --samples <n>          samples of each measurement (default: 20)
+        --json                 print one JSON document
+        --write <file>         write the table as Markdown
+        --platforms <file...>  show results of --json side by side; measure nothing
+        -h, --help             display help for command
+      "
+    `));
   it("of completion", async () =>
     expect(await help("completion")).toMatchInlineSnapshot(`
     "

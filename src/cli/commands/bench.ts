@@ -8,6 +8,7 @@ import type { BenchResult } from "../../bench/run-bench.ts";
 import { loadConfig } from "../../config/config.ts";
 import { LuminaGuardError, messageOf } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
+import { benchPlatforms } from "./bench-platforms.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { showFirstScreen } from "../first-screen.ts";
 import { printJson, say } from "../io.ts";
@@ -21,14 +22,17 @@ export interface BenchCliOptions {
   readonly samples?: number;
   readonly json?: boolean;
   readonly write?: string;
+  /** results of other hosts to be shown side by side; nothing is measured */
+  readonly platforms?: readonly string[];
 }
 
 /** A goal that is missed is a result; only what could not be measured makes the command fail. */
 export async function bench(
   io: CliIo,
   name: string | undefined,
-  { samples = 20, json, write }: BenchCliOptions,
+  { samples = 20, json, write, platforms }: BenchCliOptions,
 ): Promise<number> {
+  if (platforms !== undefined) return benchPlatforms(io, platforms, { json, write });
   const measurements = selectMeasurements(name);
   if (measurements.length === 0) {
     throw new LuminaGuardError("USAGE", `there is no measurement "${String(name)}"`, {

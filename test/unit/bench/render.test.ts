@@ -9,6 +9,7 @@ import type { BenchResult } from "../../../src/bench/run-bench.ts";
 import { listGroups, selectMeasurements } from "../../../src/bench/run-bench.ts";
 
 const host: HostFacts = {
+  lane: "linux x64 qemu/tcg",
   processor: "A Processor",
   cores: 2,
   memoryMib: 24_105,
