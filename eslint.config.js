@@ -18,7 +18,7 @@ export default tseslint.config(
       "node_modules/",
       "guest/",
       "test/fixtures/",
-      "test/wine/",
+      "test/wine/*.mjs",
       "examples/",
       ".cache/",
     ],

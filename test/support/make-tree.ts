@@ -25,7 +25,10 @@ export function makeTempDir(): { readonly path: string } & Disposable {
   // in memory where the platform has such a folder: these tests flush a lot
   const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const path = realpathSync(mkdtempSync(join(parent, "luminaguard-test-")));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }),
+  };
 }
 
 export function makeTree(root: string, tree: Tree): void {

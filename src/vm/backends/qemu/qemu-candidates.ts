@@ -19,7 +19,7 @@ import { WindowsQemu } from "./windows-qemu.ts";
 const canaryTimeoutsMs: Readonly<Record<Accelerator, number>> = {
   kvm: 5_000,
   hvf: 5_000,
-  whpx: 10_000,
+  whpx: 20_000,
   tcg: 60_000,
 };
 

@@ -1,0 +1,3 @@
+module luminaguard/test/wine/bridge
+
+go 1.21
