@@ -74,7 +74,7 @@ export async function createMachineFolder(
   { groupParents = [], hasNetwork = false }: MachineFolderOptions = {},
 ): Promise<MachineFolder> {
   const longest = join(runtimeDir, "vm-00000", socketName);
-  if (Buffer.byteLength(longest) > socketPathBytesMax) {
+  if (process.platform !== "win32" && Buffer.byteLength(longest) > socketPathBytesMax) {
     throw new LuminaGuardError(
       "HOST_LIMIT",
       `the runtime folder's path is too long: ${runtimeDir}`,

@@ -72,7 +72,9 @@ export class WindowsQemu implements Hypervisor {
     signal?.throwIfAborted();
     const { accelerator, architecture, tscKhz, runtimeDir, find } = this.#options;
     const binary = await find();
-    const folder = await createMachineFolder(runtimeDir, false);
+    const folder = await createMachineFolder(runtimeDir, false, {
+      hasNetwork: spec.nic !== "none",
+    });
     const own = { spec, accelerator, architecture, tscKhz, wirePath: "", incoming: false };
     const args = (loopback: Parameters<typeof buildQemuArgs>[0]["loopback"]): readonly string[] =>
       buildQemuArgs({ ...own, loopback });
