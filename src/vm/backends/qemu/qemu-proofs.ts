@@ -40,11 +40,11 @@ const mac: Proof = {
 const windowsTcg: Proof = {
   kind: "ci",
   what: "Node for Windows under Wine with a real machine; never run on Windows",
-  tests: ["wine/vitest.config.mjs"],
+  tests: ["wine/machines.test.ts"],
 };
 
 const whpx: Proof = {
   kind: "vendor",
   what: "arguments read by QEMU's own parser with the accelerator swapped, code run under Wine; never run on Windows",
-  tests: ["wine/vitest.config.mjs"],
+  tests: ["e2e/qemu-on-windows.test.ts", "wine/machines.test.ts"],
 };

@@ -3,7 +3,7 @@
  * in files there, so what hides the boot is a pool. What else differs from other platforms is in
  * windows-process.ts and loopback.ts.
  */
-import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
+import { isLuminaGuardError, messageOf } from "../../../errors.ts";
 import type {
   Hypervisor,
   HypervisorFeatures,
@@ -13,6 +13,7 @@ import type {
 } from "../../hypervisor.ts";
 import { orDeath } from "../../boot-step.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
+import { requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs } from "./qemu-args.ts";
 import type { Accelerator, Architecture } from "./qemu-args.ts";
@@ -63,11 +64,7 @@ export class WindowsQemu implements Hypervisor {
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {
     const startedAt = performance.now();
     const { spec, greeter, onFrozen } = config;
-    const refusals = this.check(spec);
-    if (refusals.length > 0) {
-      const message = `qemu cannot run this machine: ${refusals.join("; ")}`;
-      throw new LuminaGuardError("SPEC_REFUSED", message);
-    }
+    requireHonoured(this, spec);
     config.onPhase?.("booting");
     signal?.throwIfAborted();
     const { accelerator, architecture, tscKhz, runtimeDir, find } = this.#options;
