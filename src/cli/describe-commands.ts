@@ -302,6 +302,16 @@ function describeAudit(program: Command, io: CliIo, done: Done): void {
 }
 
 function describeRest(program: Command, io: CliIo, done: Done): void {
+  program
+    .command("setup")
+    .description("what is done once on a host")
+    .command("jailer")
+    .description("put Firecracker and its jailer where only root can change them")
+    .option("--yes", "do it without asking")
+    .addHelpText("after", examples([["what would be done", "luminaguard setup jailer"]]))
+    .action((options: Record<string, unknown>) =>
+      done(import("./commands/setup.ts").then(({ setupJailer }) => setupJailer(io, options))),
+    );
   const config = program.command("config").description("what is set, and where");
   config
     .command("show")

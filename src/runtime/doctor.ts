@@ -115,12 +115,13 @@ function describeCanary(canary: CanaryResult): Finding {
   }
   if (!booted) {
     const fix = `canary gave up after ${took}; see docs/platforms.md#${accelerator}`;
-    return finding(name, "boots no machine", "not usable", { detail: reason, fix, isPart: true });
+    const detail = [reason, canary.note].filter((part) => part !== undefined).join("; ");
+    return finding(name, "boots no machine", "not usable", { detail, fix, isPart: true });
   }
   const detail =
     accelerator === "tcg"
       ? "emulation: slower code; QEMU promises no isolation here, the walls below are what stands"
-      : "";
+      : (canary.note ?? "");
   return finding(name, `canary booted in ${took}`, "chosen", { detail, isPart: true });
 }
 

@@ -19,6 +19,8 @@ export interface CanaryResult {
   readonly tried: boolean;
   readonly booted: boolean;
   readonly reason: string;
+  /** what a person should know of its machines here */
+  readonly note?: string | undefined;
   /** what makes it usable, where it lacks something; absent where it is only not needed */
   readonly fix?: string | undefined;
   readonly durationMs: number;
@@ -32,6 +34,7 @@ export const canarySchema: v.GenericSchema<unknown, CanaryResult> = v.object({
   tried: v.boolean(),
   booted: v.boolean(),
   reason: v.string(),
+  note: v.optional(v.string()),
   fix: v.optional(v.string()),
   durationMs: v.number(),
   tscKhz: v.optional(v.number()),
@@ -56,7 +59,8 @@ export async function runCanary(
   const guessKhz = countsTicks ? await guessTscKhz() : undefined;
   const result = (booted: boolean, reason: string): CanaryResult => {
     const durationMs = Math.round(performance.now() - startedAt);
-    return { backend, accelerator, tried: true, booted, reason, durationMs };
+    const { note } = found;
+    return { backend, accelerator, tried: true, booted, reason, note, durationMs };
   };
   try {
     const spec = resolveVmSpec({

@@ -31,6 +31,8 @@ export interface FoundCandidate {
   readonly version: string;
   /** what a verdict on it depends on: another build of the same version is another candidate */
   readonly fingerprint: string;
+  /** what a person should know of its machines here */
+  readonly note?: string | undefined;
   readonly make: (options: MakeOptions) => Hypervisor;
 }
 

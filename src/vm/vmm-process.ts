@@ -2,8 +2,9 @@
  * One hypervisor process inside its walls: started, known by its real pid, in its control groups,
  * recorded for the reaper, and gone with all its files. What it is told then is its backend's affair.
  */
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { createDeferred } from "../base/deferred.ts";
@@ -21,6 +22,11 @@ import type { VmSpec } from "./spec.ts";
 
 export interface VmmStart {
   readonly command: readonly [string, ...string[]];
+  /**
+   * The command builds its walls itself: it is run as it is, its child is first inside them, and the
+   * hypervisor is that one's child by one of these names.
+   */
+  readonly ownWalls?: { readonly programs: readonly string[] } | undefined;
   readonly spec: VmSpec;
   readonly folder: MachineFolder;
   readonly tools: ConfinementTools;
@@ -35,8 +41,8 @@ export interface VmmStart {
   readonly fileBytesMax?: number | undefined;
   /** duplex channels the process gets from descriptor 3 on */
   readonly channels: number;
-  /** descriptors of the two channels that are for whoever builds the walls */
-  readonly fds: { readonly info: number; readonly gate: number };
+  /** descriptors of the two channels that are for whoever builds the walls; none with walls of its own */
+  readonly fds?: { readonly info: number; readonly gate: number } | undefined;
   /** the command may start before it is in its control groups: no guest code runs yet */
   readonly startsEarly: boolean;
   /** what waits for the hypervisor are counted on */
@@ -63,6 +69,8 @@ export interface VmmProcess {
 
 /** first descriptor after stdin, stdout and stderr: the first channel's */
 const firstFd = 3;
+/** pause between two looks for a process's child, in `ms` */
+const lookMs = 2;
 /** address space beside the machine's memory: the hypervisor, its libraries, threads, translated code */
 const overheadBytes = 2 * 1024 ** 3;
 /** longest time from a process's kill to its end, in `ms`: its memory is given back in that time */
@@ -73,25 +81,8 @@ const endTimeoutMs = 1_000;
 
 /** Starts the command inside its walls. On failure nothing is left behind. */
 export async function startVmm(start: VmmStart): Promise<VmmProcess> {
-  const { folder, spec, tools } = start;
-  const [file, ...args] = confine(
-    {
-      command: start.command,
-      readOnly: start.readOnly,
-      readWrite: [folder.path, ...start.readWrite],
-      devices: start.devices,
-      workFolder: start.workFolder,
-      fileBytesMax: start.fileBytesMax,
-      uid: folder.uid,
-      groups: await groupsOf(start.devices),
-      network: spec.nic !== "none",
-      addressSpaceBytesMax: spec.memoryMib * 2 * 1024 ** 2 + overheadBytes,
-      channels: start.channels,
-      infoFd: start.fds.info,
-      gateFd: start.fds.gate,
-    },
-    tools,
-  );
+  const { folder, spec } = start;
+  const [file, ...args] = await buildCommand(start);
   let child: Child;
   try {
     await makeGroups(folder.groups, limitsOf(spec));
@@ -103,6 +94,34 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
   return watch(child, start);
 }
 
+/** The bound on a hypervisor's address space, in `bytes`. */
+export function addressSpaceOf({ memoryMib }: Pick<VmSpec, "memoryMib">): number {
+  return memoryMib * 2 * 1024 ** 2 + overheadBytes;
+}
+
+async function buildCommand(start: VmmStart): Promise<readonly [string, ...string[]]> {
+  const { folder, spec, tools, fds } = start;
+  if (fds === undefined) return start.command;
+  return confine(
+    {
+      command: start.command,
+      readOnly: start.readOnly,
+      readWrite: [folder.path, ...start.readWrite],
+      devices: start.devices,
+      workFolder: start.workFolder,
+      fileBytesMax: start.fileBytesMax,
+      uid: folder.uid,
+      groups: await groupsOf(start.devices),
+      network: spec.nic !== "none",
+      addressSpaceBytesMax: addressSpaceOf(spec),
+      channels: start.channels,
+      infoFd: fds.info,
+      gateFd: fds.gate,
+    },
+    tools,
+  );
+}
+
 /** Whoever owns a device lets its group in. */
 async function groupsOf(devices: readonly string[]): Promise<readonly number[]> {
   const found = await Promise.all(devices.map((path) => stat(path)));
@@ -111,9 +130,8 @@ async function groupsOf(devices: readonly string[]): Promise<readonly number[]> 
 
 async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
   const { folder, tools, fds } = start;
-  const info = child.channels[fds.info - firstFd];
-  const gate = child.channels[fds.gate - firstFd];
-  if (info === undefined || gate === undefined) throw new Error("the channels were asked for");
+  const info = fds && child.channels[fds.info - firstFd];
+  const gate = fds && child.channels[fds.gate - firstFd];
   /** whose end is the end of everything inside the walls */
   let first: number | undefined;
   let requested = false;
@@ -155,13 +173,15 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     joining.catch(() => undefined); // awaited before the guest runs
     // what boots is held back; what waits to be told may start meanwhile
     if (!start.startsEarly) await joining;
-    gate.end("go");
+    gate?.end("go");
     await folder.recordProcess(identity);
     await joining;
-    return tools.namespaces ? (await listChildren(first))[0] : first;
+    const { ownWalls, clock } = start;
+    if (ownWalls !== undefined) return waitForChild(first, ownWalls.programs, clock);
+    return tools.namespaces ? ((await listChildren(first))[0] ?? first) : first;
   });
   return {
-    pid: pid ?? first ?? child.pid,
+    pid,
     channels: child.channels,
     exited,
     consoleTail: child.stdoutTail,
@@ -189,14 +209,40 @@ async function endedBy(child: Child, error: unknown): Promise<boolean> {
 /** The walls say who is first inside them, and a tether who is at its end; else the command replaced itself. */
 async function readPid(
   child: Child,
-  info: Duplex,
-  { tools, clock }: VmmStart,
+  info: Duplex | undefined,
+  { tools, ownWalls, clock }: VmmStart,
 ): Promise<ProcessIdentity> {
-  const isBehind = tools.namespaces || tools.tethered === true;
-  const pid = isBehind ? await readInfo(info, clock) : child.pid;
+  const findFirst = async (): Promise<number> => {
+    if (ownWalls !== undefined) return waitForChild(child.pid, undefined, clock);
+    const isBehind = tools.namespaces || tools.tethered === true;
+    return info !== undefined && isBehind ? readInfo(info, clock) : child.pid;
+  };
+  const pid = await findFirst();
   const identity = await identifyProcess(pid);
   if (identity === undefined) throw startFailure(child);
   return identity;
+}
+
+/** Walls of a hypervisor's own say nothing: who is inside is known by its parent and its name. */
+async function waitForChild(
+  pid: number,
+  programs: readonly string[] | undefined,
+  clock: Clock | undefined,
+): Promise<number> {
+  const over = new AbortController();
+  const look = async (): Promise<number> => {
+    for (;;) {
+      for (const child of await listChildren(pid)) {
+        const name = await readFile(`/proc/${child}/comm`, "latin1").catch(() => "");
+        if (programs?.includes(name.trim()) ?? true) return child;
+      }
+      await sleep(lookMs, undefined, { signal: over.signal });
+    }
+  };
+  const what = "confining the hypervisor";
+  return withDeadline(look(), { timeoutMs: setUpTimeoutMs, what, clock }).finally(() => {
+    over.abort();
+  });
 }
 
 async function readInfo(info: Duplex, clock: Clock | undefined): Promise<number> {

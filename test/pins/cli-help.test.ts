@@ -42,6 +42,7 @@ describe("--help", () => {
         audit [options]               the record of what was asked, decided and done
         policy [options]              what is allowed, asked about and denied
         mcp [options]                 tools of MCP servers: look, call, log in
+        setup [options]               what is done once on a host
         config [options]              what is set, and where
         bench [options] [name]        measure this host, each number beside its floor
         completion [options] <shell>  print a completion script for a shell

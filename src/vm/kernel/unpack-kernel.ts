@@ -4,6 +4,7 @@
  * from version 2.08) and arch/arm64/booting. The bytes are a package's: nothing in them is believed.
  */
 import zlib from "node:zlib";
+import { decompress } from "fzstd";
 import { LuminaGuardError, messageOf } from "../../errors.ts";
 import { lz4LegacyMagic, unpackLz4Legacy } from "./lz4.ts";
 
@@ -64,7 +65,7 @@ interface Packing {
 const packings: readonly Packing[] = [
   { name: "gzip", magic: Buffer.from([0x1f, 0x8b]), unpack: unpackGzip },
   { name: "LZ4", magic: toBytes(lz4LegacyMagic), unpack: unpackLz4 },
-  { name: "zstd", magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), ...zstd() },
+  { name: "zstd", magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), unpack: unpackZstd },
   { name: "xz", magic: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]) },
   { name: "bzip2", magic: Buffer.from("BZh") },
   { name: "LZMA", magic: Buffer.from([0x5d, 0x00, 0x00]) },
@@ -75,8 +76,8 @@ function unpack(payload: Buffer, bytesMax: number): Buffer {
   const found = packings.find(({ magic }) => payload.subarray(0, magic.length).equals(magic));
   if (found === undefined) throw invalid("it is neither a kernel nor one packed in a known way");
   if (found.unpack === undefined) {
-    throw invalid(`it is packed with ${found.name}, which Node ${process.version} cannot read`, {
-      hint: "use a kernel packed with LZ4 or gzip, such as Debian's linux-image-cloud",
+    throw invalid(`it is packed with ${found.name}, which cannot be read here`, {
+      hint: "use a kernel packed with LZ4, gzip or zstd, such as Debian's linux-image-cloud",
     });
   }
   try {
@@ -102,15 +103,10 @@ function unpackGzip(payload: Buffer, bytesMax: number): Buffer {
   return zlib.gunzipSync(payload, { maxOutputLength: bytesMax });
 }
 
-/** Node reads zstd from 22.15 and 23.8 on. */
-function zstd(): { readonly unpack?: Unpacker } {
-  const { zstdDecompressSync } = zlib as { zstdDecompressSync?: typeof zlib.gunzipSync };
-  if (zstdDecompressSync === undefined) return {};
-  return {
-    // the size behind the data is no part of the frame
-    unpack: (payload, maxOutputLength) =>
-      zstdDecompressSync(payload.subarray(0, -4), { maxOutputLength }),
-  };
+function unpackZstd(payload: Buffer, bytesMax: number): Buffer {
+  if (payload.length < 8) throw new Error("it is cut short");
+  const room = Buffer.alloc(sizeBehind(payload, bytesMax));
+  return Buffer.from(decompress(payload.subarray(0, -4), room));
 }
 
 function toBytes(magic: number): Buffer {

@@ -26,6 +26,13 @@ export const names = {
   state: "state",
 } as const;
 
+/** A file of the host under a name in the working folder. */
+export interface PlacedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly writable: boolean;
+}
+
 /** Any number from 3 on; each machine has a host side of its own, so none meets another's. */
 const guestCid = 3;
 
@@ -100,12 +107,9 @@ export function listThaw(can: Capabilities): readonly ApiCall[] {
     put("/snapshot/load", {
       snapshot_path: names.state,
       mem_backend: { backend_type: "File", backend_path: names.memory },
-      track_dirty_pages: false,
       resume_vm: true,
       // the same name: said aloud where it can be, so that nothing of another clone's is ever met
       ...(can.vsockOverride ? { vsock_override: { uds_path: names.vsock } } : {}),
-      // the guest agent sets the clock, together with all else that a clone must not share
-      ...(can.clockRealtime ? { clock_realtime: false } : {}),
     }),
   ];
 }

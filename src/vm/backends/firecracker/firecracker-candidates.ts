@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.ts";
 import { KernelStore } from "../../kernel/kernel-store.ts";
+import { judgeJailer } from "../../jailer.ts";
 import { requireKvm } from "../../kvm-device.ts";
 import type { Proof } from "../../lane.ts";
 import { TemplateStore } from "../../template-store.ts";
@@ -34,14 +35,22 @@ export function offerFirecracker(host: CandidateHost): readonly Candidate[] {
 
 async function find(host: CandidateHost): Promise<FoundCandidate> {
   const { architecture, searchPath, runtimeDir, tools, cacheDir, cache } = host;
-  const { version, fingerprint } = await findFirecracker(searchPath, cache);
+  const firecracker = await findFirecracker(searchPath, cache);
   await requireKvm();
+  const { asRoot } = tools;
+  const verdict = await judgeJailer({ asRoot, firecracker, searchPath, versions: cache });
+  const { version, fingerprint } = firecracker;
+  const jailer = verdict.kind === "usable" ? verdict.path : undefined;
   return {
     version,
-    fingerprint,
+    fingerprint: `${fingerprint} ${jailer ?? ""}`,
+    note:
+      verdict.kind === "usable"
+        ? "in its jailer: chroot, user, namespaces and groups of each machine's own"
+        : `in the walls below, not in its jailer: ${verdict.reason}`,
     make: ({ templates }) =>
       new FirecrackerHypervisor({
-        ...{ architecture, runtimeDir, searchPath, tools, versions: cache },
+        ...{ architecture, runtimeDir, searchPath, tools, jailer, versions: cache },
         kernels: new KernelStore(join(cacheDir, "kernels")),
         templates: templates ? new TemplateStore(join(cacheDir, "templates")) : undefined,
       }),

@@ -2,26 +2,20 @@
  * One Firecracker process behind walls: its working folder laid out, started, its API answering, and its
  * vsock relayed to the machine's wire. Booting and cloning differ in the files and in what it is told.
  */
-import { chmod, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { Clock } from "../../../base/clock.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type { VmExit } from "../../hypervisor.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
 import type { VmSpec } from "../../spec.ts";
-import { startVmm } from "../../vmm-process.ts";
+import { addressSpaceOf, startVmm } from "../../vmm-process.ts";
 import type { VmmProcess } from "../../vmm-process.ts";
 import { FirecrackerApi } from "./api-client.ts";
 import { listObserving, names } from "./calls.ts";
-import type { ApiCall } from "./calls.ts";
+import type { ApiCall, PlacedFile } from "./calls.ts";
+import { jailCommand } from "./jail.ts";
 import { relayVsock } from "./vsock-relay.ts";
-
-/** A file of the host under a name in the working folder. */
-export interface PlacedFile {
-  readonly name: string;
-  readonly path: string;
-  readonly writable: boolean;
-}
 
 export interface FirecrackerStart {
   readonly binary: string;
@@ -30,6 +24,8 @@ export interface FirecrackerStart {
   readonly tools: ConfinementTools;
   readonly files: readonly PlacedFile[];
   readonly kvmPath: string;
+  /** Firecracker's jailer, where its walls are to be the machine's; otherwise they are any machine's */
+  readonly jailer?: string | undefined;
   /** device state of a frozen machine, which this one becomes */
   readonly state?: Buffer | undefined;
   /** what it is told once it answers; with the last one the machine runs */
@@ -43,6 +39,8 @@ export interface FirecrackerProcess {
   readonly api: FirecrackerApi;
   /** where the machine's wire is */
   readonly wirePath: string;
+  /** a file of its working folder, while it runs */
+  readonly pathOf: (name: string) => string;
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
   readonly consoleTail: () => string;
@@ -65,32 +63,44 @@ export async function startFirecracker(
   signal?: AbortSignal,
 ): Promise<FirecrackerProcess> {
   const { folder, clock } = start;
-  const vmm = await launch(start);
-  const api = new FirecrackerApi(join(folder.path, names.api), clock);
+  const { vmm, workFolder } = await launch(start);
+  const pathOf = (name: string): string => join(workFolder, name);
+  const api = new FirecrackerApi(pathOf(names.api), clock);
   const wirePath = join(folder.path, "wire.sock");
   await vmm.orFail(async (died) => {
     await Promise.race([api.ready(setUpTimeoutMs, signal), died]);
     const options = { timeoutMs: callTimeoutMs, signal };
     await Promise.race([api.tell([...listObserving(), ...start.calls], options), died]);
-    const vsockPath = join(folder.path, names.vsock);
-    const relay = await relayVsock({ wirePath, vsockPath, guestPort });
+    const relay = await relayVsock({ wirePath, vsockPath: pathOf(names.vsock), guestPort });
     void vmm.exited.then(relay.close);
   });
   const { pid, exited, consoleTail, kill } = vmm;
-  return { pid, api, wirePath, exited, consoleTail, kill };
+  return { pid, api, wirePath, pathOf, exited, consoleTail, kill };
 }
 
-async function launch(start: FirecrackerStart): Promise<VmmProcess> {
-  const { folder, files, binary } = start;
+interface LaunchedVmm {
+  readonly vmm: VmmProcess;
+  /** the process's working folder, as this process reaches it */
+  readonly workFolder: string;
+}
+
+async function launch(start: FirecrackerStart): Promise<LaunchedVmm> {
+  const { folder, jailer } = start;
   try {
+    if (jailer !== undefined && folder.uid !== undefined) {
+      const vmm = await launchInJail(start, jailer, folder.uid);
+      // the jail is in namespaces of the machine's own: its processes' root leads there
+      return { vmm, workFolder: `/proc/${vmm.pid}/root` };
+    }
     await layOut(start);
   } catch (error) {
     await folder.remove();
     throw error;
   }
+  const { binary, files } = start;
   const pathsOf = (writable: boolean): string[] =>
     files.filter((file) => file.writable === writable).map(({ path }) => path);
-  return startVmm({
+  const vmm = await startVmm({
     ...start,
     command: [binary, "--api-sock", join(folder.path, names.api), "--id", folder.id],
     readOnly: [binary, ...pathsOf(false)],
@@ -100,8 +110,40 @@ async function launch(start: FirecrackerStart): Promise<VmmProcess> {
     channels: 2,
     fds,
     startsEarly: true, // it runs no guest before it is told to
-    fileBytesMax: start.spec.memoryMib * 1024 ** 2 + besideMemoryBytesMax,
+    fileBytesMax: fileBytesOf(start.spec),
   });
+  return { vmm, workFolder: folder.path };
+}
+
+async function launchInJail(
+  start: FirecrackerStart,
+  jailer: string,
+  uid: number,
+): Promise<VmmProcess> {
+  const { folder, spec, binary, state } = start;
+  const base = join(folder.path, "jail");
+  await mkdir(base);
+  const statePath = join(folder.path, names.state);
+  if (state !== undefined) await writeOpen(statePath, state, 0o644);
+  const handed =
+    state === undefined ? [] : [{ name: names.state, path: statePath, writable: false }];
+  const command = jailCommand({
+    ...{ jailer, binary, base, uid, id: folder.id },
+    files: [...start.files, ...handed],
+    addressSpaceBytesMax: addressSpaceOf(spec),
+    fileBytesMax: fileBytesOf(spec),
+  });
+  return startVmm({
+    ...start,
+    ...{ command, startsEarly: true },
+    ownWalls: { programs: [basename(jailer), basename(binary)] },
+    ...{ readOnly: [], readWrite: [], devices: [], channels: 0 },
+  });
+}
+
+/** The machine's memory, when it is saved, is the largest file it writes. */
+function fileBytesOf({ memoryMib }: VmSpec): number {
+  return memoryMib * 1024 ** 2 + besideMemoryBytesMax;
 }
 
 /** Each file under its name; the log and the counters are there before they are written. */

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { release } from "node:os";
-import { join } from "node:path";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import { orDeath } from "../../boot-step.ts";
 import type { ConfinementTools } from "../../confinement.ts";
@@ -18,6 +17,7 @@ import type {
   VmInstance,
 } from "../../hypervisor.ts";
 import type { KernelStore } from "../../kernel/kernel-store.ts";
+import type { ReleaseProgram, Versions } from "../../jailer.ts";
 import { kvmDevice, requireKvm } from "../../kvm-device.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
@@ -26,10 +26,10 @@ import type { VmSpec } from "../../spec.ts";
 import { TemplateSource } from "../../template-source.ts";
 import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
 import { listBoot, listFreeze, listThaw, names } from "./calls.ts";
+import type { PlacedFile } from "./calls.ts";
 import { findFirecracker } from "./firecracker-binary.ts";
-import type { FirecrackerBinary, Versions } from "./firecracker-binary.ts";
 import { startFirecracker } from "./firecracker-process.ts";
-import type { FirecrackerProcess, FirecrackerStart, PlacedFile } from "./firecracker-process.ts";
+import type { FirecrackerProcess, FirecrackerStart } from "./firecracker-process.ts";
 import { capabilitiesOf } from "./versions.ts";
 
 export interface FirecrackerOptions {
@@ -44,6 +44,8 @@ export interface FirecrackerOptions {
   /** programs are looked up here */
   readonly searchPath: string;
   readonly versions?: Versions | undefined;
+  /** path of Firecracker's jailer, where its walls are to be the machines' */
+  readonly jailer?: string | undefined;
   /** @default "/dev/kvm" */
   readonly kvmPath?: string | undefined;
 }
@@ -59,7 +61,7 @@ export class FirecrackerHypervisor implements Hypervisor {
   readonly features: HypervisorFeatures;
   readonly #options: FirecrackerOptions;
   readonly #templates: TemplateSource | undefined;
-  #binary: Promise<FirecrackerBinary> | undefined;
+  #binary: Promise<ReleaseProgram> | undefined;
 
   constructor(options: FirecrackerOptions) {
     this.#options = options;
@@ -157,11 +159,14 @@ export class FirecrackerHypervisor implements Hypervisor {
     // the folder above is private, so this opens it to the machine's own user and nobody else
     await chmod(draft.ramPath, this.#options.tools.asRoot ? 0o666 : 0o600);
     const memory = { name: names.memory, path: draft.ramPath, writable: true };
-    const { vmm, folder } = await this.#boot(config, [memory], signal);
+    const { vmm } = await this.#boot(config, [memory], signal);
     try {
       await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(vmm.wirePath, scope));
       await vmm.api.tell(listFreeze(), { timeoutMs: freezeTimeoutMs, signal });
-      return await readState(join(folder.path, names.state));
+      const state = await readState(vmm.pathOf(names.state));
+      await vmm.kill();
+      await chmod(draft.ramPath, 0o644); // a clone's user reads it, and never writes
+      return state;
     } finally {
       await vmm.kill();
     }
@@ -199,7 +204,7 @@ export class FirecrackerHypervisor implements Hypervisor {
     signal: AbortSignal | undefined,
   ): Promise<Launched> {
     signal?.throwIfAborted();
-    const { runtimeDir, tools, kvmPath = kvmDevice } = this.#options;
+    const { runtimeDir, tools, jailer, kvmPath = kvmDevice } = this.#options;
     const { path: binary } = await this.#findBinary();
     const folder = await createMachineFolder(runtimeDir, tools.asRoot, {
       groupParents: tools.groupParents,
@@ -208,11 +213,11 @@ export class FirecrackerHypervisor implements Hypervisor {
     const { layerPath } = spec.image;
     const layer = layerPath === undefined ? [] : [readOnly(names.layer, layerPath)];
     const files = [...own.files, ...layer];
-    const start = { ...own, binary, spec, folder, tools, files, kvmPath, clock };
+    const start = { ...own, binary, spec, folder, tools, files, kvmPath, jailer, clock };
     return { folder, vmm: await startFirecracker(start, signal) };
   }
 
-  #findBinary(): Promise<FirecrackerBinary> {
+  #findBinary(): Promise<ReleaseProgram> {
     const { searchPath, versions } = this.#options;
     this.#binary ??= findFirecracker(searchPath, versions);
     return this.#binary;

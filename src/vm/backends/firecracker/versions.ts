@@ -20,7 +20,7 @@ const since = {
   pmem: "1.14.0",
   /** another socket for vsock at a snapshot's load */
   vsockOverride: "1.16.0",
-  /** whether a loaded machine's kvm-clock is set to the host's time is said at the load */
+  /** whether a loaded machine's kvm-clock is moved to the host's time; 1.14.4 and 1.15.1 have it too */
   clockRealtime: "1.16.0",
 } as const;
 
