@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` shows it, `make test` proves it. Both stand on `make setup`.
-.PHONY: setup demo test test-long bench clean
+.PHONY: setup demo test test-long bench release clean
 SHELL := /bin/sh
 
 setup:
@@ -17,5 +17,9 @@ test-long: setup
 bench: setup
 	bin/luminaguard bench --write BENCHMARKS.md
 
+# the packages that are published: this one, and its base image for this kind of processor
+release: setup
+	@node scripts/release.mjs release
+
 clean:
-	rm -rf dist coverage node_modules
+	rm -rf dist coverage release packages node_modules

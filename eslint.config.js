@@ -19,6 +19,7 @@ export default tseslint.config(
       "guest/",
       "test/fixtures/",
       "test/wine/*.mjs",
+      "scripts/*.mjs",
       "examples/",
       ".cache/",
     ],

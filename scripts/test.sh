@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # what only tests need
 missing=""
-for pair in pip3:python3-pip qemu-system-aarch64:qemu-system-arm unsquashfs:squashfs-tools git:git; do
+for pair in pip3:python3-pip qemu-system-aarch64:qemu-system-arm unsquashfs:squashfs-tools git:git docker-registry:docker-registry skopeo:skopeo umoci:umoci zstd:zstd; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"

@@ -11,9 +11,10 @@
  *
  * An image is published by one rename and never changed afterwards.
  */
-import { mkdir, rm } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { LuminaGuardError } from "../errors.ts";
+import { copyBaseImage, findBasePackage } from "./base-package.ts";
 import { createBuildFolder, removeLeftovers } from "./build-folder.ts";
 import type * as BuildImage from "./build-image.ts";
 import type { BuildProgress } from "./build-image.ts";
@@ -28,12 +29,20 @@ import {
 import type { ImageNames, ImageOrigin, NamedImage } from "./image-names.ts";
 import { pruneCache, listCache } from "./image-cache.ts";
 import type { CacheFolders, CacheItem, PruneOptions, PruneResult } from "./image-cache.ts";
+import { nameImported, namePulled } from "./oci/name-image.ts";
 import { publishImage } from "./publish-image.ts";
 import { readImageManifest, verifyImageFolder } from "./image-verify.ts";
-import { digestOf, initramfsName, isImageDigest, kernelName, rootLayerName } from "./manifest.ts";
+import {
+  digestOf,
+  initramfsName,
+  isImageDigest,
+  kernelName,
+  manifestName,
+  parseManifest,
+  rootLayerName,
+} from "./manifest.ts";
 import type { ImageArch, ImageDigest, ImageManifest } from "./manifest.ts";
-import { parseReference, renderReference } from "./oci/reference.ts";
-import type { ImageReference } from "./oci/reference.ts";
+import { renderReference } from "./oci/reference.ts";
 import type { ImportRequest, PullRequest } from "./oci/request.ts";
 
 interface ImageStoreOptions {
@@ -48,6 +57,9 @@ interface ImageStoreOptions {
   /** the guest agent's sources
    * @default guest/ of this package */
   readonly guestSourcesDir?: string;
+  /** a base image that was made elsewhere
+   * @default that of an installed package */
+  readonly basePackageDir?: string;
 }
 
 export interface BuildRequest {
@@ -94,6 +106,11 @@ export interface ImageSummary {
 export interface ImageStore {
   /** builds and names an image; the name is moved only when all is there */
   readonly build: (request: BuildRequest, options?: BuildOptions) => Promise<Image>;
+  /**
+   * the base image of an installed package, under its name; undefined where there is none, or where
+   * its guest agent is another version's
+   */
+  readonly takeBase: (options?: BuildOptions) => Promise<Image | undefined>;
   /** fetches an image from a registry; IMAGE_NOT_FOUND, IMAGE_PULL_FAILED, IMAGE_INVALID */
   readonly pull: (request: PullRequest, options?: BuildOptions) => Promise<Image>;
   /** takes an image from this host's files; IMAGE_INVALID, USAGE */
@@ -138,6 +155,8 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   };
   const names = createImageNames(folders.names);
   const open = createOpener(folders, names);
+  const isCurrent: ImageStore["isCurrent"] = async ({ manifest }) =>
+    manifest.guest.sourcesSha256 === (await digestGuestSources(options.guestSourcesDir));
   const keep: KeepImage = async (name, origin, make, { signal, onProgress = () => undefined }) => {
     try {
       const digest = await makeAndPublish(folders, make, onProgress);
@@ -163,8 +182,15 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     ...createTakers(options, folders, keep),
     open: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { signal }),
     verify: async (nameOrDigest, { signal } = {}) => open(nameOrDigest, { full: true, signal }),
-    isCurrent: async ({ manifest }) =>
-      manifest.guest.sourcesSha256 === (await digestGuestSources(options.guestSourcesDir)),
+    isCurrent,
+    takeBase: async (settings = {}) => {
+      const folder = options.basePackageDir ?? findBasePackage(hostArch());
+      if (folder === undefined) return undefined;
+      const manifest = parseManifest(await readFile(join(folder, manifestName)));
+      if (manifest.kind !== "base" || !(await isCurrent({ manifest }))) return undefined;
+      const make: MakeImage = async (_work, output) => copyBaseImage(folder, output);
+      return keep("base", undefined, make, settings);
+    },
     list: async () =>
       Promise.all((await names.list()).map(async (named) => summarize(images, named))),
     remove: async (name, { keep = new Set<ImageDigest>() } = {}) => {
@@ -182,7 +208,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
 
 type KeepImage = (
   name: string,
-  origin: ImageOrigin,
+  origin: ImageOrigin | undefined,
   make: MakeImage,
   settings: BuildOptions,
 ) => Promise<Image>;
@@ -307,28 +333,6 @@ async function makeAndPublish(
     workFolder: work.path,
   });
   return digest;
-}
-
-function namePulled({ reference, name }: PullRequest): { reference: ImageReference; name: string } {
-  const parsed = parseReference(reference);
-  if (name !== undefined) checkOwnName(name);
-  return { reference: parsed, name: name ?? renderReference(parsed) };
-}
-
-function nameImported({ path, name }: ImportRequest): string {
-  const plain = basename(resolve(path)).replace(/(?:\.(?:tar|tgz|gz|zst))+$/, "");
-  const chosen = name ?? plain.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-");
-  checkOwnName(chosen);
-  return chosen;
-}
-
-/** "base" is what every other image is made on. */
-function checkOwnName(name: string): void {
-  checkImageName(name);
-  if (name !== "base") return;
-  throw new LuminaGuardError("USAGE", "the name base is of the image that all others stand on", {
-    hint: "give the image another name: --name NAME",
-  });
 }
 
 function toImage(

@@ -95,8 +95,8 @@ export class HostGround implements Ground {
   }
 
   /**
-   * An image by name, or by a reference with its registry's host. The base image is built when it is
-   * missing, one of a registry is fetched.
+   * An image by name, or by a reference with its registry's host. The base image is taken from its
+   * package or built when it is missing, one of a registry is fetched.
    */
   async openImage(name: string, { onPhase, signal }: PrepareOptions = {}): Promise<Image> {
     const stopping = signal === undefined ? {} : { signal };
@@ -109,7 +109,9 @@ export class HostGround implements Ground {
       if (namesRegistry(name)) return this.pullImage({ reference: name }, { onPhase, signal });
       if (name !== baseImage) throw error;
     }
-    return this.#images.build({ name: baseImage }, toBuildOptions({ onPhase, signal }));
+    const building = toBuildOptions({ onPhase, signal });
+    const taken = await this.#images.takeBase(building);
+    return taken ?? this.#images.build({ name: baseImage }, building);
   }
 
   /** How the image of that name wants its program run; undefined for images of ours. */

@@ -1,6 +1,6 @@
 /** What is published works where only it is installed. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -68,4 +68,39 @@ describe("the package, installed into an empty folder", () => {
     await writeFile(join(folder, "use.js"), program);
     await exec(process.execPath, ["use.js"], { cwd: folder });
   });
+});
+
+describe("the base image's package", () => {
+  it(
+    "is all that a host without Debian's tools and without Go needs",
+    { timeout: 300_000 },
+    async () => {
+      const released = join(folder, "released");
+      const { stdout } = await exec("node", [
+        join(root, "scripts/release.mjs"),
+        released,
+        join(folder, "packages"),
+      ]);
+      const archive = stdout.split("\n").find((path) => path.includes("base-image")) ?? "";
+      const install = ["install", "--offline", "--silent", "--no-audit", "--no-fund", "--no-save"];
+      await exec("npm", [...install, "--ignore-scripts", archive], { cwd: folder });
+
+      // every program of this host but those that make images
+      const programs = join(folder, "programs");
+      await mkdir(programs);
+      const script = `for p in /usr/sbin/* /usr/bin/* ${process.execPath}; do ln -sf "$p" .; done; rm -f apt* dpkg* go xz`;
+      await exec("sh", ["-c", script], { cwd: programs });
+      const cache = join(folder, "cache");
+      const env = { ...process.env, PATH: programs, LUMINAGUARD_CACHE_DIR: cache };
+      const program = join(folder, "node_modules/.bin/luminaguard");
+      // what is imported stands on the base image, so that is had first
+      const imported = join(folder, "imported");
+      await mkdir(imported);
+      await exec(program, ["image", "import", imported], { cwd: folder, env });
+      const start = { cwd: folder, env: { ...process.env, LUMINAGUARD_CACHE_DIR: cache } };
+      const ran = await exec(program, ["run", "--no-workspace", "--", "uname", "-s"], start);
+      expect(ran.stdout).toBe("Linux\n");
+      expect(await readdir(cache)).not.toContain("packages");
+    },
+  );
 });

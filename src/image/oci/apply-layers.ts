@@ -67,7 +67,7 @@ async function applyEntry(
   const parts = splitPath(entry.path);
   const name = parts.at(-1) ?? "";
   if (name === opaqueName) tree.makeOpaque(parts.slice(0, -1));
-  else if (name.startsWith(whiteoutPrefix + whiteoutPrefix))
+  else if (parts.some((part) => part.startsWith(whiteoutPrefix + whiteoutPrefix)))
     return; // aufs kept its own notes there
   else if (name.startsWith(whiteoutPrefix)) {
     const hidden = name.slice(whiteoutPrefix.length);

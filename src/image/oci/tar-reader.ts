@@ -93,8 +93,10 @@ async function* readEntry(reader: ByteReader, header: TarHeader): AsyncGenerator
   const content = reader.pieces(header.bytes);
   yield { ...header, offset: start, content };
   await content.return(undefined);
-  const left = start + padded(header.bytes) - reader.position;
+  const left = start + header.bytes - reader.position;
   if ((await reader.skip(left)) < left) throw cut();
+  // umoci leaves out what fills the last block, and the archive's end; Go's reader does without too
+  await reader.skip(padded(header.bytes) - header.bytes);
 }
 
 /** What is behind the archive's end belongs to the layer's digest. */
