@@ -65,6 +65,12 @@ describe.skipIf(!existsSync(qemu))("on Windows", () => {
     expect(readFileSync(join(project, "c", "d.txt"), "utf8")).toBe("deep\n");
   });
 
+  test("a machine that is to outlive its command is refused, and why", async () => {
+    const { code, stderr } = await run("vm", "start");
+    expect(code).toBe(125);
+    expect(stderr).toMatch(/not offered on Windows/);
+  });
+
   test("a machine is seen, stopped and let go on, and ends with its owner when that is killed", async () => {
     const owner = start("run", "--no-workspace", "--", "sleep", "600");
     const state = async (): Promise<string | undefined> => (await listMachines())[0]?.state;

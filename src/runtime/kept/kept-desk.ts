@@ -58,6 +58,16 @@ const startTimeoutMs = 30 * 60_000;
 /** from a request to end to the supervisor's end, in `ms` */
 const endTimeoutMs = 10_000;
 
+/** A supervisor is spoken to over a socket that only its user can open; a named pipe of Node is open to others. */
+function refuseOnWindows(platform: NodeJS.Platform = process.platform): void {
+  if (platform !== "win32") return;
+  throw new LuminaGuardError(
+    "HYPERVISOR_UNAVAILABLE",
+    "machines that outlive a command are not offered on Windows",
+    { hint: "luminaguard run and shell work there; in WSL2 all of it: docs/platforms.md#wsl2" },
+  );
+}
+
 export class KeptDesk {
   readonly store: KeptStore;
   readonly #parts: KeptDeskParts;
@@ -77,8 +87,9 @@ export class KeptDesk {
     return this.store.find(word);
   }
 
-  /** A new machine, running. Raises MACHINE_EXISTS and what a spawn raises, with nothing left behind. */
+  /** A new machine, running. Raises MACHINE_EXISTS, HYPERVISOR_UNAVAILABLE on Windows, and what a spawn raises, with nothing left behind. */
   async start(wish: StartWish, options: StartOptions = {}): Promise<Started> {
+    refuseOnWindows();
     const { config } = this.#parts;
     const kept = await this.store.create({
       name: wish.name ?? (await this.#inventName()),
