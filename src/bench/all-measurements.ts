@@ -12,6 +12,7 @@ import { fleetAnswers, fleetMemory, idleMemory } from "./measurements/memory.ts"
 import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
 import { mcpFailover, mcpGrowth, mcpOverhead, mcpStdio } from "./measurements/mcp.ts";
 import { mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50 } from "./measurements/mcp-http.ts";
+import { checkpoint, fork, forksMemory, snapshotStop } from "./measurements/snapshot.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
 
 export const allMeasurements: readonly Measurement[] = [
@@ -21,5 +22,6 @@ export const allMeasurements: readonly Measurement[] = [
   ...[cliffAllow, cliffRate, cliffPending, cliffMemory, cardScreen],
   ...[ledgerCommit, auditVerify],
   ...[mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50, mcpStdio, mcpOverhead, mcpGrowth, mcpFailover],
+  ...[snapshotStop, checkpoint, fork, forksMemory],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

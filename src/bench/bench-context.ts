@@ -90,6 +90,11 @@ export class BenchContext implements AsyncDisposable {
     return this.lumina.config.memoryMib;
   }
 
+  /** where templates are, for what goes when the benchmark ends */
+  get folder(): string {
+    return this.#draft.folder;
+  }
+
   /** A machine as everyone gets it. */
   spawn(signal: AbortSignal, memoryMib: number = this.memoryMib): Promise<Machine> {
     return this.lumina.spawn({ image: baseImage, memoryMib, vcpus: 1, signal });

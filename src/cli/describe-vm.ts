@@ -159,6 +159,7 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
     .description("save a running machine, memory and disk together")
     .argument("[machine]", machineHelp)
     .option("--name <name>", "what to call it; one with a name is never removed to make room")
+    .option("--encrypt", "with a key in the keychain, or in a file of your own")
     .addHelpText(
       "after",
       examples([

@@ -53,8 +53,9 @@ function renderFact(value: unknown): string {
 }
 
 export function snapshotJson({ id, manifest, bytes }: Snapshot): Readonly<Record<string, unknown>> {
-  const { name, kind, machine, parent, createdAt, memoryMib, key } = manifest;
-  return { id, name, kind, machine, parent, createdAt, bytes, memoryMib, key };
+  const { name, kind, machine, parent, createdAt, memoryMib, key, seal } = manifest;
+  const encrypted = seal !== null;
+  return { id, encrypted, name, kind, machine, parent, createdAt, bytes, memoryMib, key };
 }
 
 export function renderSnapshot({ id, manifest, bytes }: Snapshot): string {

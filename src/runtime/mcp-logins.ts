@@ -94,7 +94,7 @@ export class McpLogins {
   async #make(): Promise<LoginStore> {
     const [{ LoginStore: Store }, { createKeychain }] = await Promise.all([
       import("../mcp/client/auth/login-store.ts"),
-      import("../mcp/client/auth/keychain.ts"),
+      import("../process/keychain.ts"),
     ]);
     return Store.open({
       folder: this.#folder,

@@ -1,10 +1,9 @@
 /** What a clone that does nothing costs in memory: with nine others, and with 59. */
-import { readFile } from "node:fs/promises";
 import type { BenchContext } from "../bench-context.ts";
 import type { BareMachine } from "../floor/bare-machine.ts";
 import type { Floor } from "../floor/floor.ts";
 import type { Measurement } from "../measurement.ts";
-import { LuminaGuardError } from "../../errors.ts";
+import { readPss } from "../read-pss.ts";
 import { renderNumber } from "../row.ts";
 import { summarize } from "../statistics.ts";
 import type { Machine } from "../../runtime/machine.ts";
@@ -164,12 +163,4 @@ async function holding<T extends Held>(
 
 function readAllPss(machines: readonly Held[]): Promise<readonly number[]> {
   return Promise.all(machines.map(({ pid }) => readPss(pid)));
-}
-
-/** Memory of a process, shared pages divided by those who share them, in `MiB`. */
-async function readPss(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1");
-  const kib = /^Pss:\s+(\d+) kB$/m.exec(text)?.[1];
-  if (kib !== undefined) return Number(kib) / 1024;
-  throw new LuminaGuardError("PROCESS_FAILED", `the kernel does not say the memory of ${pid}`);
 }

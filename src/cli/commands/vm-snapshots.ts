@@ -17,7 +17,7 @@ interface JsonOption {
 export async function vmSnapshot(
   io: CliIo,
   word: string | undefined,
-  { name, json }: JsonOption & { readonly name?: string },
+  { name, encrypt, json }: JsonOption & { readonly name?: string; readonly encrypt?: boolean },
 ): Promise<number> {
   if (word === undefined) {
     throw new LuminaGuardError("USAGE", "which machine is to be saved?", {
@@ -28,7 +28,7 @@ export async function vmSnapshot(
   using signals = watchSignals(io);
   const kept = await lumina.kept.find(word);
   const { signal } = signals;
-  const snapshot = await lumina.snapshots.take(kept, { name, signal });
+  const snapshot = await lumina.snapshots.take(kept, { name, isSealed: encrypt, signal });
   const stopMs = Math.round(snapshot.stopMs);
   if (json === true) printJson(io, { ...snapshotJson(snapshot), stopMs });
   else {

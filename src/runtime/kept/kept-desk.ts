@@ -15,6 +15,7 @@ import { startDaemon } from "../../process/start-daemon.ts";
 import type { CheckpointRule, KeptRecord } from "../../vm/kept/kept-record.ts";
 import { KeptStore } from "../../vm/kept/kept-store.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
+import { sessionEnvironment } from "../session-environment.ts";
 import type { SpawnOptions } from "../spawn-options.ts";
 import type { WorkspaceFacts } from "../workspace-exchange.ts";
 import { KeptLog } from "./kept-log.ts";
@@ -153,7 +154,7 @@ export class KeptDesk {
     await startDaemon([program, kept.folder], {
       ...{ onLine, signal, timeoutMs: startTimeoutMs },
       logPath: join(kept.folder, "supervisor.log"),
-      env: this.#parts.toolEnvironment,
+      env: { ...toolEnvironment, ...sessionEnvironment() },
     });
     if (ready !== undefined) return { ...ready, kept: await this.store.find(kept.record.name) };
     throw (

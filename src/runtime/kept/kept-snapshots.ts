@@ -8,12 +8,17 @@ import * as v from "valibot";
 import { toHostError } from "../../base/host-error.ts";
 import type { Config } from "../../config/config.ts";
 import { LuminaGuardError } from "../../errors.ts";
+import { createKeychain } from "../../process/keychain.ts";
+import { tryTakeLock } from "../../process/process-lock.ts";
+import { findSealingKey, makeSealingKey } from "../../process/sealing-key.ts";
+import type { SealingKey, SealingKeyOptions } from "../../process/sealing-key.ts";
 import type { KeptRecord } from "../../vm/kept/kept-record.ts";
 import { requireName } from "../../vm/kept/kept-store.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
 import { SnapshotStore } from "../../vm/snapshots/snapshot-store.ts";
 import type { OpenSnapshot, Snapshot } from "../../vm/snapshots/snapshot-store.ts";
 import type { SnapshotKind } from "../../vm/snapshots/snapshot-manifest.ts";
+import { sessionEnvironment } from "../session-environment.ts";
 import type { KeptDesk, StartOptions, Started } from "./kept-desk.ts";
 import { KeptLog } from "./kept-log.ts";
 import { baselineName } from "./kept-workspace.ts";
@@ -23,6 +28,8 @@ export interface SnapshotWish {
   readonly name?: string | undefined;
   /** @default "asked" */
   readonly kind?: SnapshotKind | undefined;
+  /** its files are encrypted @default false */
+  readonly isSealed?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,15 +64,20 @@ const forksMax = 100;
 export class KeptSnapshots {
   readonly store: SnapshotStore;
   readonly #desk: KeptDesk;
+  readonly #keys: SealingKeyOptions;
 
   constructor(
     desk: KeptDesk,
     config: Pick<Config, "stateDir" | "snapshotsMax" | "snapshotsMibMax">,
   ) {
     this.#desk = desk;
-    this.store = new SnapshotStore(config.stateDir, {
+    this.#keys = sealingKeyOptions(config.stateDir);
+    const limits = {
       countMax: config.snapshotsMax,
       bytesMax: config.snapshotsMibMax * 1024 ** 2,
+    };
+    this.store = new SnapshotStore(config.stateDir, limits, (place) => {
+      return findSealingKey(place, this.#keys);
     });
   }
 
@@ -77,18 +89,23 @@ export class KeptSnapshots {
 
   /** Resolves as soon as the machine goes on; hashing and publishing take longer. */
   async begin(kept: Kept, wish: SnapshotWish = {}): Promise<PendingSnapshot> {
-    const { name = null, kind = "asked", signal } = wish;
+    const { name = null, kind = "asked", isSealed = false, signal } = wish;
     if (name !== null) requireName(name);
     using machine = await this.#desk.attach(kept, { signal });
     const draft = await this.store.draft();
     try {
+      const sealingKey = isSealed ? await this.#sealingKey() : undefined;
       const save = await machine.save(draft.folder, { signal });
       const { stopMs, key } = save;
       const { id, memoryMib, vcpus, parent } = (await this.#desk.find(kept.record.name)).record;
       await writeFacts(draft.folder, kept);
       const facts = { name, kind, parent, memoryMib, vcpus, key };
       const published = draft
-        .publish({ ...facts, machine: { id, name: kept.record.name } }, kind === "asked")
+        .publish(
+          { ...facts, machine: { id, name: kept.record.name } },
+          kind === "asked",
+          sealingKey,
+        )
         .then(async (snapshot) => {
           await this.#desk.store.update(kept, { parent: snapshot.id });
           const told = { snapshot: snapshot.id.slice(0, 12), kind, stopMs: Math.round(stopMs) };
@@ -171,6 +188,16 @@ export class KeptSnapshots {
     });
   }
 
+  /** Made by the first snapshot that is sealed; one process at a time. */
+  async #sealingKey(): Promise<SealingKey> {
+    const lock = await tryTakeLock(join(this.#keys.folder, "snapshots.key.lock"));
+    if (lock === undefined) {
+      throw new LuminaGuardError("STORE_FAILED", "another process makes the key of snapshots");
+    }
+    await using _held = lock;
+    return await makeSealingKey(this.#keys);
+  }
+
   async #forkOne(
     opened: OpenSnapshot,
     name: string,
@@ -194,6 +221,20 @@ export class KeptSnapshots {
     }
     return names;
   }
+}
+
+function sealingKeyOptions(folder: string): SealingKeyOptions {
+  return {
+    folder,
+    keychain: createKeychain({ env: sessionEnvironment(), service: "luminaguard-snapshots" }),
+    fileName: "snapshots.key",
+    what: "sealed snapshots",
+    exposedHint: "remove what was sealed with it",
+    unusable: (why) =>
+      new LuminaGuardError("STORE_FAILED", `a sealed snapshot cannot be opened: ${why}`, {
+        hint: "put the key back from a backup: what it sealed is lost without it",
+      }),
+  };
 }
 
 async function writeFacts(folder: string, { folder: from, record }: Kept): Promise<void> {

@@ -8,6 +8,7 @@
  * A folder is published by one rename. Nothing of it is used before the manifest, and every file, was
  * found to be what was saved.
  */
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, toHostError } from "../../base/host-error.ts";
@@ -15,7 +16,9 @@ import { renderDidYouMean } from "../../base/nearest.ts";
 import { makePrivateFolder } from "../../base/private-folder.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { ownedName, removeAbandoned } from "../../process/owned-name.ts";
+import type { KeyPlace, SealingKey } from "../../process/sealing-key.ts";
 import type { SavedMachine } from "../hypervisor.ts";
+import { deriveFileKey, sealFile, unsealFile } from "./seal.ts";
 import { chooseUnwanted } from "./retention.ts";
 import type { SnapshotLimits } from "./retention.ts";
 import { invalidSnapshot, parseManifest, shortId, writeManifest } from "./snapshot-manifest.ts";
@@ -24,6 +27,7 @@ import { hashFile, lookOf, noteVerified, wereVerified } from "./verified-files.t
 
 const draftPrefix = ".draft-";
 const droppedPrefix = ".dropped-";
+const openedPrefix = ".opened-";
 const manifestName = "manifest.json";
 
 export interface Snapshot {
@@ -39,8 +43,13 @@ export interface SnapshotDraft {
   /**
    * Makes the draft a snapshot, and room for it.
    * @param isDurable it is on the disk when this resolves, and not only on its way there
+   * @param key what its files are encrypted with @default they are not
    */
-  readonly publish: (facts: SnapshotFacts, isDurable: boolean) => Promise<Snapshot>;
+  readonly publish: (
+    facts: SnapshotFacts,
+    isDurable: boolean,
+    key?: SealingKey,
+  ) => Promise<Snapshot>;
   readonly discard: () => Promise<void>;
 }
 
@@ -56,10 +65,17 @@ export interface OpenSnapshot extends AsyncDisposable {
 export class SnapshotStore {
   readonly #folder: string;
   readonly #limits: SnapshotLimits;
+  readonly #findKey: ((place: KeyPlace) => Promise<SealingKey>) | undefined;
 
-  constructor(stateDir: string, limits: SnapshotLimits) {
+  /** @param findKey the key that snapshots were sealed with, where there may be such */
+  constructor(
+    stateDir: string,
+    limits: SnapshotLimits,
+    findKey?: (place: KeyPlace) => Promise<SealingKey>,
+  ) {
     this.#folder = join(stateDir, "snapshots");
     this.#limits = limits;
+    this.#findKey = findKey;
   }
 
   /** Raises HOST_LIMIT. */
@@ -74,9 +90,10 @@ export class SnapshotStore {
     const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
     return {
       folder,
-      publish: async (facts, isDurable) => {
+      publish: async (facts, isDurable, key) => {
         try {
-          return await this.#publish(folder, facts, isDurable);
+          const seal = key === undefined ? null : await sealFolder(folder, key);
+          return await this.#publish(folder, { ...facts, seal }, isDurable);
         } catch (error) {
           await discard();
           throw toHostError(error, "a snapshot cannot be kept");
@@ -92,9 +109,12 @@ export class SnapshotStore {
     const manifest = await this.#readManifest(id);
     await this.#verify(id, manifest, signal);
     const { key } = manifest;
+    const plain = manifest.seal === null ? undefined : await this.#unseal(id, manifest);
     return {
-      ...{ id, manifest, saved: { folder, key }, imageDigest: key.imageDigest },
-      [Symbol.asyncDispose]: () => Promise.resolve(),
+      ...{ id, manifest, saved: { folder: plain ?? folder, key }, imageDigest: key.imageDigest },
+      [Symbol.asyncDispose]: async () => {
+        if (plain !== undefined) await rm(plain, { recursive: true, force: true });
+      },
     };
   }
 
@@ -129,10 +149,14 @@ export class SnapshotStore {
 
   /** Removes what killed processes left half made or half removed. */
   reap(): Promise<void> {
-    return removeAbandoned(this.#folder, [draftPrefix, droppedPrefix]);
+    return removeAbandoned(this.#folder, [draftPrefix, droppedPrefix, openedPrefix]);
   }
 
-  async #publish(folder: string, facts: SnapshotFacts, isDurable: boolean): Promise<Snapshot> {
+  async #publish(
+    folder: string,
+    facts: SnapshotFacts & Pick<SnapshotManifest, "seal">,
+    isDurable: boolean,
+  ): Promise<Snapshot> {
     const files: SnapshotFile[] = [];
     const looks: Record<string, string> = {};
     for (const name of (await readdir(folder)).sort()) {
@@ -143,7 +167,7 @@ export class SnapshotStore {
       files.push({ name, bytes, sha256: await hashFile(path) });
     }
     const createdAt = new Date().toISOString();
-    const manifest: SnapshotManifest = { ...facts, version: 1, createdAt, files, seal: null };
+    const manifest: SnapshotManifest = { ...facts, version: 1, createdAt, files };
     const { id, text } = writeManifest(manifest);
     await writeFile(join(folder, manifestName), text, { mode: 0o600, flush: isDurable });
     await rename(folder, join(this.#folder, id));
@@ -151,6 +175,25 @@ export class SnapshotStore {
     await noteVerified(this.#verifiedPath(id), looks);
     await this.#makeRoom(id);
     return { id, manifest, bytes: await roomOf(join(this.#folder, id), manifest) };
+  }
+
+  /** A private folder with the files as they were before they were encrypted; the caller's to remove. */
+  async #unseal(id: string, { seal, files }: SnapshotManifest): Promise<string> {
+    const folder = join(this.#folder, ownedName(openedPrefix));
+    try {
+      if (seal === null || this.#findKey === undefined) throw invalidSnapshot(id, "it has no key");
+      const key = await this.#findKey(seal.place);
+      if (seal.keyId !== keyIdOf(key)) throw invalidSnapshot(id, "it was sealed with another key");
+      await mkdir(folder, { mode: 0o700 });
+      for (const { name } of files) {
+        const own = deriveFileKey(key.bytes, seal.salt, name);
+        await unsealFile(join(this.#folder, id, name), join(folder, name), own);
+      }
+      return folder;
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw toHostError(error, "a sealed snapshot cannot be opened");
+    }
   }
 
   async #makeRoom(newest: string): Promise<void> {
@@ -213,6 +256,28 @@ export class SnapshotStore {
   #verifiedPath(id: string): string {
     return join(this.#folder, "verified", `${id}.json`);
   }
+}
+
+/** Encrypts each file in its place; what was plain is gone. */
+async function sealFolder(
+  folder: string,
+  key: SealingKey,
+): Promise<NonNullable<SnapshotManifest["seal"]>> {
+  const salt = randomBytes(32).toString("hex");
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    await sealFile(path, `${path}.sealed`, deriveFileKey(key.bytes, salt, name));
+    await rename(`${path}.sealed`, path);
+  }
+  return { place: key.place, keyId: keyIdOf(key), salt };
+}
+
+function keyIdOf({ bytes }: SealingKey): string {
+  return createHash("sha256")
+    .update("luminaguard-snapshots ")
+    .update(bytes)
+    .digest("hex")
+    .slice(0, 16);
 }
 
 async function flush(path: string): Promise<void> {

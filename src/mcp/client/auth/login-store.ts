@@ -13,7 +13,7 @@ import { errnoOf, toHostError } from "../../../base/host-error.ts";
 import { makePrivateFolder } from "../../../base/private-folder.ts";
 import { LuminaGuardError } from "../../../errors.ts";
 import { tryTakeLock } from "../../../process/process-lock.ts";
-import type { Keychain } from "./keychain.ts";
+import type { Keychain } from "../../../process/keychain.ts";
 import { emptyLogin, keyPlaceOf, openVault, sealVault, unusable } from "./vault.ts";
 import type { Login, Vault, VaultKey } from "./vault.ts";
 import { findVaultKey, makeVaultKey } from "./vault-key.ts";

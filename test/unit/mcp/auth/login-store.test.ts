@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createKeychain } from "../../../../src/mcp/client/auth/keychain.ts";
+import { createKeychain } from "../../../../src/process/keychain.ts";
 import { LoginStore } from "../../../../src/mcp/client/auth/login-store.ts";
 import { StoredLogin } from "../../../../src/mcp/client/auth/stored-login.ts";
 import { openVault, sealVault } from "../../../../src/mcp/client/auth/vault.ts";

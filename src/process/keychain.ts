@@ -3,8 +3,8 @@
  * on Linux, `security` on macOS. Native bindings would bring a dozen packages, one a platform. The
  * secret goes to them on stdin, since arguments are shown to every user of the host.
  */
-import { isLuminaGuardError } from "../../../errors.ts";
-import { defaultProgramEnv, runProgram } from "../../../process/run-program.ts";
+import { isLuminaGuardError } from "../errors.ts";
+import { defaultProgramEnv, runProgram } from "./run-program.ts";
 
 export interface Keychain {
   /** The secret; undefined when there is none, or no keychain that answers. */
@@ -18,9 +18,11 @@ export interface KeychainOptions {
   readonly platform?: NodeJS.Platform;
   /** what the programs need to find the session: DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR, HOME */
   readonly env: Readonly<Record<string, string>>;
+  /** what the secrets are for
+   * @default "luminaguard-mcp-logins" */
+  readonly service?: string;
 }
 
-const service = "luminaguard-mcp-logins";
 /** longest wait for a keychain in `ms`; one that asks a person to unlock it is not waited for longer */
 const timeoutMs = 10_000;
 
@@ -28,25 +30,27 @@ const timeoutMs = 10_000;
 export function createKeychain(options: KeychainOptions): Keychain | undefined {
   const env = { ...defaultProgramEnv, ...options.env };
   const platform = options.platform ?? process.platform;
-  if (platform === "darwin") return createMacKeychain(env);
-  if (platform === "linux" && options.env["DBUS_SESSION_BUS_ADDRESS"]) return createLibsecret(env);
+  const { service = "luminaguard-mcp-logins" } = options;
+  if (platform === "darwin") return createMacKeychain(env, service);
+  if (platform === "linux" && options.env["DBUS_SESSION_BUS_ADDRESS"])
+    return createLibsecret(env, service);
   return undefined;
 }
 
 type Env = Readonly<Record<string, string>>;
 
-function createLibsecret(env: Env): Keychain {
+function createLibsecret(env: Env, service: string): Keychain {
   return {
     read: (name) => ask("secret-tool", ["lookup", "service", service, "name", name], env),
     write: async (name, secret) => {
-      const label = "--label=LuminaGuard: key of MCP logins";
+      const label = `--label=LuminaGuard: key of ${service}`;
       const args = ["store", label, "service", service, "name", name];
       return (await ask("secret-tool", args, env, secret)) !== undefined;
     },
   };
 }
 
-function createMacKeychain(env: Env): Keychain {
+function createMacKeychain(env: Env, service: string): Keychain {
   return {
     read: (name) =>
       ask("security", ["find-generic-password", "-s", service, "-a", name, "-w"], env),
