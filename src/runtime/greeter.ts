@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { isLuminaGuardError } from "../errors.ts";
-import type { Greeter } from "../vm/hypervisor.ts";
+import type { Greeter, WirePlace } from "../vm/hypervisor.ts";
 import { vmLimits } from "../vm/spec.ts";
 import { WireClient } from "../wire/wire-client.ts";
 
@@ -19,7 +19,7 @@ const reachTryMs = 5_000;
 const reopenMs = 100;
 /**
  * A restored machine's agent is still in the middle of what the host before said to it, and may take the
- * first greeting for more of that: docs/wire.md.
+ * first greeting for more of that: docs/wire.md. In `ms`; a busy host needs longer.
  */
 const restoredTryTimeoutMs = 1_000;
 
@@ -61,24 +61,9 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
       (await WireClient.connect(socketPath, options)).close();
     },
     greet: async (place, vmId, signal) => {
-      const client = isRestored
-        ? await WireClient.connect(place, {
-            signal,
-            tryTimeoutMs: restoredTryTimeoutMs,
-            clock,
-          })
-        : WireClient.open(place, clock);
-      const onAbort = (): void => client.close();
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        await client.resume(vmId, { signal });
-      } catch (error) {
-        client.close();
-        throw error;
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-      }
-      greeted = client;
+      greeted = isRestored
+        ? await greetRestored(place, vmId, signal, clock)
+        : await greetOn(WireClient.open(place, clock), vmId, signal);
     },
     measureClock: async (signal) => {
       const client = wire();
@@ -105,6 +90,44 @@ async function warm(
       isLuminaGuardError(error, code as "EXEC_NOT_FOUND"),
     );
     if (!isMissing) throw error;
+  }
+}
+
+/** Says hello on a connection, which is closed where that fails. */
+async function greetOn(client: WireClient, vmId: string, signal: AbortSignal): Promise<WireClient> {
+  const onAbort = (): void => client.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await client.resume(vmId, { signal });
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * Tries again, each time for longer, until the signal ends it: what the agent still says to the host
+ * before would break the connection of this one. To be greeted twice does a machine no harm.
+ */
+async function greetRestored(
+  place: WirePlace,
+  vmId: string,
+  signal: AbortSignal,
+  clock?: Clock,
+): Promise<WireClient> {
+  for (let timeoutMs = restoredTryTimeoutMs; ; timeoutMs *= 2) {
+    try {
+      const client = await WireClient.connect(place, { signal, timeoutMs, clock });
+      return await greetOn(client, vmId, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const isPassing =
+        isLuminaGuardError(error, "WIRE_BROKEN") || isLuminaGuardError(error, "TIMEOUT");
+      if (!isPassing) throw error;
+    }
   }
 }
 
