@@ -83,7 +83,12 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: ["^src/vm/all-candidates\\.ts$", "^src/vm/backends/", "^src/bench/", "^src/index\\.ts$"],
+        pathNot: [
+          "^src/vm/all-candidates\\.ts$",
+          "^src/vm/backends/",
+          "^src/bench/",
+          "^src/index\\.ts$",
+        ],
       },
       to: { path: "^src/vm/backends/", pathNot: "^src/vm/backends/fake/" },
     },
