@@ -12,8 +12,8 @@ export interface HostFacts {
   /** platform, release and architecture of the host's kernel */
   readonly kernel: string;
   readonly node: string;
-  readonly qemu: string;
-  readonly accelerator: string;
+  /** name, version and accelerator of what ran the machines, such as "qemu 7.2.22, tcg" */
+  readonly hypervisor: string;
   /** image that was booted, by digest */
   readonly image: string;
   readonly guestKernel: string;
@@ -31,8 +31,7 @@ export function readHostFacts(image: Image, selection: Selection): HostFacts {
     memoryMib: Math.round(totalmem() / 1024 ** 2),
     kernel: `${process.platform} ${release()} ${process.arch}`,
     node: process.version,
-    qemu: selection.version,
-    accelerator: hypervisor.accelerator,
+    hypervisor: `${hypervisor.name} ${selection.version}, ${hypervisor.accelerator}`,
     image: image.digest,
     guestKernel: image.manifest.kernelRelease,
     date: new Date().toISOString().slice(0, 10),

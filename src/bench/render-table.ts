@@ -12,7 +12,7 @@ const heads: Cells = ["", "median", "p95", "floor", "ratio", "goal", ""];
 export function renderTable({ host, durationMs, rows }: BenchResult): string {
   const lines = rows.flatMap((row) => [line(cellsOf(row)), ...row.notes.map(indent)]);
   const met = rows.filter((row) => row.met === true).length;
-  const measured = `${host.processor}, ${host.cores} cores · ${host.accelerator} · QEMU ${host.qemu}`;
+  const measured = `${host.processor}, ${host.cores} cores · ${host.hypervisor}`;
   const took = `${Math.round(durationMs / 1000)} s`;
   const end = `${met} of ${rows.length} goals met · ${took}`;
   return `${[measured, "", line(heads), ...lines, "", end].join("\n")}\n`;

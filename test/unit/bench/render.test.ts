@@ -15,8 +15,7 @@ const host: HostFacts = {
   memoryMib: 24_105,
   kernel: "linux 6.1.0 x64",
   node: "v20.20.2",
-  qemu: "7.2.22",
-  accelerator: "tcg",
+  hypervisor: "qemu 7.2.22, tcg",
   image: "sha256-00",
   guestKernel: "6.1.0-56-cloud-amd64",
   date: "2026-01-31",
@@ -40,7 +39,7 @@ describe("the table", () => {
   test("names the host, each measurement, and how many goals are met", () => {
     const text = renderTable(result);
     for (const { name } of allMeasurements) expect(text).toMatch(new RegExp(`^${name} `, "m"));
-    expect(text).toContain("A Processor, 2 cores · tcg · QEMU 7.2.22");
+    expect(text).toContain("A Processor, 2 cores · qemu 7.2.22, tcg");
     const met = result.rows.filter((row) => row.met === true).length;
     expect(text).toContain(`${met} of ${allMeasurements.length} goals met`);
   });
