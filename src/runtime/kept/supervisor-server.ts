@@ -159,8 +159,9 @@ function refuse(stream: ServerHttp2Stream, status: number, error: unknown): void
 
 async function readText(stream: ServerHttp2Stream): Promise<string> {
   const body = new ByteCollector(requestBytesMax);
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (body.push(chunk) > 0) throw new LuminaGuardError("USAGE", "the request is too long");
-  }
+  let lost = 0;
+  // read to its end all the same: a stream that is left is torn down, and its client hears no reason
+  for await (const chunk of stream as AsyncIterable<Buffer>) lost += body.push(chunk);
+  if (lost > 0) throw new LuminaGuardError("USAGE", "the request is too long");
   return body.bytes().toString("utf8");
 }
