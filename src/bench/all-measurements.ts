@@ -13,6 +13,7 @@ import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
 import { mcpFailover, mcpGrowth, mcpOverhead, mcpStdio } from "./measurements/mcp.ts";
 import { mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50 } from "./measurements/mcp-http.ts";
 import { checkpoint, fork, forksMemory, snapshotStop } from "./measurements/snapshot.ts";
+import { ociImage } from "./measurements/oci-image.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
 
 export const allMeasurements: readonly Measurement[] = [
@@ -23,5 +24,6 @@ export const allMeasurements: readonly Measurement[] = [
   ...[ledgerCommit, auditVerify],
   ...[mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50, mcpStdio, mcpOverhead, mcpGrowth, mcpFailover],
   ...[snapshotStop, checkpoint, fork, forksMemory],
+  ociImage,
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

@@ -85,6 +85,11 @@ export class BenchContext implements AsyncDisposable {
     return new BenchContext(options, image, selection, templates, draft);
   }
 
+  /** what a program of this host needs to find things */
+  get env(): Readonly<Record<string, string>> {
+    return this.#env;
+  }
+
   /** memory of a machine where a measurement says nothing else, in `MiB` */
   get memoryMib(): number {
     return this.lumina.config.memoryMib;
@@ -100,8 +105,9 @@ export class BenchContext implements AsyncDisposable {
     return this.lumina.spawn({ image: baseImage, memoryMib, vcpus: 1, signal });
   }
 
-  /** A machine that boots behind the same walls instead of being cloned. */
-  async boot(signal: AbortSignal): Promise<Machine> {
+  /** A machine that boots behind the same walls instead of being cloned.
+   * @param image `base` where none is given */
+  async boot(signal: AbortSignal, image: Image = this.image): Promise<Machine> {
     const { runtimeDir, searchPath } = this.lumina.config;
     const hypervisor = new QemuHypervisor({
       accelerator: this.#accelerator,
@@ -111,7 +117,7 @@ export class BenchContext implements AsyncDisposable {
       tools: await this.lumina.host.confinement(),
       tscKhz: this.#tscKhz,
     });
-    const spec = resolveVmSpec({ image: toVmImage(this.image), memoryMib: this.memoryMib });
+    const spec = resolveVmSpec({ image: toVmImage(image), memoryMib: this.memoryMib });
     const greeter = createGreeter();
     const vm = new ManagedVm(hypervisor, { spec, greeter });
     return new Machine(vm, await vm.boot(signal), greeter.wire(), {

@@ -55,6 +55,11 @@ export async function buildFloorImage(options: FloorImageOptions): Promise<VmIma
   return { digest: image.digest, kernelPath: image.kernelPath, initramfsPath };
 }
 
+/** The image's busybox, which needs no library. Raises IMAGE_INVALID. */
+export async function readBusybox(initramfsPath: string): Promise<Buffer> {
+  return fileOf(readInitramfs(await readFile(initramfsPath)), busybox);
+}
+
 function lines(texts: readonly string[]): Buffer {
   return Buffer.from(texts.map((text) => `${text}\n`).join(""));
 }

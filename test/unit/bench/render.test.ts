@@ -128,6 +128,7 @@ describe("the measurements", () => {
       checkpoint: { kind: "at-most", value: 40 },
       fork: { kind: "ratio-at-most", ratio: 1.2 },
       "forks-memory": { kind: "ratio-at-most", ratio: 1.5 },
+      "oci-image": { kind: "ratio-at-most", ratio: 1.5 },
       "idle-memory": { kind: "at-most", value: 45 },
       "fleet-memory": { kind: "ratio-at-most", ratio: 1.05 },
       "fleet-answers": { kind: "at-least", value: 60 },
