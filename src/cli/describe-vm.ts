@@ -15,6 +15,7 @@ export function describeVm(program: Command, io: CliIo, done: Done): void {
   describeUse(vm, io, done, load, json);
   describeChanges(vm, io, done, load, json);
   describeSnapshots(vm, io, done, load, json);
+  describeMoves(vm, io, done, load, json);
 }
 
 type Load = () => Promise<typeof VmCommands>;
@@ -207,4 +208,39 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
     .summary("what goes on from what")
     .description("snapshots and machines, each below what it goes on from")
     .action((options: Options) => done(load().then(({ vmTree }) => vmTree(io, options))));
+}
+
+function describeMoves(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
+  json(vm.command("migrate"))
+    .description("move a running machine to another host")
+    .argument("<machine>", machineHelp)
+    .option("--to <host:port>", "where luminaguard vm receive listens")
+    .option("--pin <fingerprint>", "the key that it prints")
+    .option("--code <code>", "the one-time code that it prints")
+    .option("--resolve", "decide a move that was cut off at its end")
+    .option("--here", "with --resolve: the machine goes on here")
+    .option("--there", "with --resolve: the machine goes on there")
+    .option("--token <token>", "with --resolve: what the other side printed")
+    .option("--other-is-gone", "with --resolve: it can never run on the other side again")
+    .addHelpText(
+      "after",
+      examples([
+        ["a move", "luminaguard vm migrate work --to 192.0.2.7:7400 --pin KEY --code CODE"],
+        ["after a cut", "luminaguard vm migrate work --resolve --there"],
+      ]),
+    )
+    .action((word: string, options: Options) =>
+      done(load().then(({ vmMigrate }) => vmMigrate(io, word, options))),
+    );
+  json(vm.command("receive"))
+    .description("take machines that other hosts send")
+    .option("--listen <host:port>", "where to listen; port 0 is any that is free")
+    .option("--allow <fingerprint>", "take them from this key, and not by a code", collect)
+    .option("--name <name>", "what to call the machine here")
+    .option("--once", "end when one has arrived")
+    .addHelpText(
+      "after",
+      examples([["one machine", "luminaguard vm receive --listen 0.0.0.0:7400 --once"]]),
+    )
+    .action((options: Options) => done(load().then(({ vmReceive }) => vmReceive(io, options))));
 }

@@ -25,6 +25,7 @@ import { MachineDesk } from "./machine-desk.ts";
 import { useNetworkCardPermit } from "./network-card.ts";
 import { KeptDesk } from "./kept/kept-desk.ts";
 import { KeptSnapshots } from "./kept/kept-snapshots.ts";
+import { MoveDesk } from "./migration/move-desk.ts";
 import { McpDesk } from "./mcp-desk.ts";
 import { Machine } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
@@ -52,6 +53,8 @@ export class LuminaGuard implements AsyncDisposable {
   readonly kept: KeptDesk;
   /** of those machines: taken, forked, brought back */
   readonly snapshots: KeptSnapshots;
+  /** machines that go to other hosts and come from them */
+  readonly moves: MoveDesk;
   readonly cache: CacheDesk;
   readonly policy: PolicyDesk;
   /** the Approval Cliff: what leaves a machine is asked about here */
@@ -76,6 +79,7 @@ export class LuminaGuard implements AsyncDisposable {
     this.machines = new MachineDesk(config.runtimeDir);
     this.kept = new KeptDesk({ config, toolEnvironment });
     this.snapshots = new KeptSnapshots(this.kept, config);
+    this.moves = new MoveDesk({ config, toolEnvironment, kept: this.kept });
     this.cache = new CacheDesk(config.cacheDir, this.images);
     this.policy = new PolicyDesk(config);
     const openLedger = (): Promise<OpenLedger> => this.openLedger();
@@ -101,7 +105,16 @@ export class LuminaGuard implements AsyncDisposable {
   }
 
   async #spawn(options: SpawnOptions): Promise<Machine> {
-    const { signal, onPhase, env = {}, bootTimeoutMs, memoryFolder, saved, networkCard } = options;
+    const {
+      signal,
+      onPhase,
+      env = {},
+      bootTimeoutMs,
+      memoryFolder,
+      saved,
+      arriving,
+      networkCard,
+    } = options;
     const imageName = options.image ?? this.config.image;
     this.#records?.prepare();
     const { image, container, hypervisor, canaries } = await this.#ground.prepare(
@@ -117,14 +130,14 @@ export class LuminaGuard implements AsyncDisposable {
       bootTimeoutMs,
     });
     const clock = new PausableClock();
-    const greeter = createGreeter(clock, saved !== undefined);
+    const greeter = createGreeter(clock, saved !== undefined || arriving !== undefined);
     const onFrozen = (isFrozen: boolean, id: string): void => {
       clock.setPaused(isFrozen);
       options.onFrozen?.(isFrozen, id);
     };
     if (networkCard !== undefined) useNetworkCardPermit(networkCard, imageName);
     const wish = { spec, greeter, onPhase, onFrozen, clock, memoryFolder };
-    const vm = new ManagedVm(hypervisor, wish, saved);
+    const vm = new ManagedVm(hypervisor, wish, saved, arriving);
     const instance = await vm.boot(signal);
     const { name: backend, accelerator } = hypervisor;
     const desk = this.machines;
@@ -137,6 +150,15 @@ export class LuminaGuard implements AsyncDisposable {
     void instance.exited.then(() => this.#spawned.delete(machine));
     await this.#recordLife(machine, { image: imageName, backend, accelerator, nic });
     return machine;
+  }
+
+  /** In the audit: a machine went to another host, or came from one. */
+  async recordMove(
+    kind: string,
+    subject: string,
+    facts: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    await this.#records?.record({ kind, subject, facts });
   }
 
   /** A machine whose start cannot be recorded is not given out. */

@@ -8,7 +8,7 @@ import type { ContainerConfig } from "../image/manifest.ts";
 import type { CanaryResult } from "../vm/canary.ts";
 import type { Nic } from "../vm/spec.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
-import type { Save, VmExit, VmInstance } from "../vm/hypervisor.ts";
+import type { Departure, Save, SaveKey, VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { WireClient } from "../wire/wire-client.ts";
 import { ExecHandle } from "./exec-handle.ts";
 import type { ExecOptions } from "./exec-handle.ts";
@@ -189,6 +189,35 @@ export class Machine implements AsyncDisposable {
       });
     }
     return this.#instance.save(folder, signal);
+  }
+
+  /**
+   * Sends the machine to another host while it runs. Raises VM_STATE when it cannot be sent or is frozen.
+   */
+  async depart({ signal }: SignalOption = {}): Promise<Departure> {
+    if (this.isFrozen) {
+      throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be moved`, {
+        hint: `luminaguard resume ${this.id}  lets it go on`,
+      });
+    }
+    const { depart } = this.#instance;
+    if (depart === undefined) throw this.#cannotMove();
+    return depart(signal);
+  }
+
+  /** What a host that it is sent to has to have alike. Raises VM_STATE when it cannot be sent. */
+  async saveKey(): Promise<SaveKey> {
+    const { saveKey } = this.#instance;
+    if (saveKey === undefined) throw this.#cannotMove();
+    return saveKey();
+  }
+
+  #cannotMove(): LuminaGuardError {
+    const { backend, accelerator } = this.facts;
+    const why = `${backend}/${accelerator} cannot move machine ${this.id}`;
+    return new LuminaGuardError("VM_STATE", why, {
+      hint: "luminaguard doctor  says which hypervisors this host has",
+    });
   }
 
   /** Ends the machine; nothing of it is left on the host. */

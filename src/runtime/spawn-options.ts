@@ -1,6 +1,6 @@
 /** What a machine is to be, as a caller says it. */
 import type { BuildProgress } from "../image/build-image.ts";
-import type { SavedMachine, SpawnPhase } from "../vm/hypervisor.ts";
+import type { ArrivingMachine, SavedMachine, SpawnPhase } from "../vm/hypervisor.ts";
 import type { NetworkCardPermit } from "./network-card.ts";
 
 export interface SpawnOptions {
@@ -30,6 +30,9 @@ export interface SpawnOptions {
   /** the machine goes on where this one was saved; image, memory and processors have to be its own
    * @default a new machine */
   readonly saved?: SavedMachine | undefined;
+  /** the machine comes from another host, and goes on here once it may
+   * @default a new machine */
+  readonly arriving?: ArrivingMachine | undefined;
   /** a network card, which a person approved for this one machine
    * @default none */
   readonly networkCard?: NetworkCardPermit | undefined;

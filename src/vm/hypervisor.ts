@@ -3,7 +3,7 @@
  * machines on this host; an instance is one machine. What only some can do is a small facet of its
  * own, present or absent; no method exists only to refuse.
  */
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import type { VmSpec } from "./spec.ts";
 
@@ -83,6 +83,31 @@ export interface Save {
   readonly stopMs: number;
 }
 
+/** A machine on its way here from another host, as its backend needs to know of it. */
+export interface ArrivingMachine {
+  readonly key: SaveKey;
+  /** Called once this host could take it: resolves with its memory and devices as they come. */
+  readonly open: () => Promise<Readable>;
+  /**
+   * Called when all of it is here and it stands still. It goes on when this resolves, and is taken away
+   * when this rejects.
+   * @param gone rejects when it ended meanwhile
+   */
+  readonly settle: (gone: Promise<never>) => Promise<void>;
+  /** called when it runs, before it was greeted */
+  readonly onRunning: () => void;
+}
+
+/** A machine on its way from here. It runs until nearly all of it is there. */
+export interface Departure {
+  /** its memory and devices; whoever reads them sets the pace */
+  readonly bytes: Readable;
+  /** when it stopped for good, on the clock of `performance.now()`; rejects, with it going on, when it failed */
+  readonly stopped: Promise<number>;
+  /** Lets it go on here, whether it had stopped or not. */
+  readonly goOn: () => Promise<void>;
+}
+
 export type OnFrozen = (isFrozen: boolean, vmId: string) => void;
 
 export interface Hypervisor {
@@ -106,6 +131,12 @@ export interface Hypervisor {
    */
   readonly restore?: (
     saved: SavedMachine,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ) => Promise<VmInstance>;
+  /** Facet: a machine that comes from another host. Raises SNAPSHOT_MISMATCH, and what `spawn` raises. */
+  readonly arrive?: (
+    arriving: ArrivingMachine,
     config: SpawnConfig,
     signal?: AbortSignal,
   ) => Promise<VmInstance>;
@@ -140,4 +171,8 @@ export interface VmInstance {
    * folder, and lets it go on, whatever fails. One at a time. Raises HOST_LIMIT when there is no room.
    */
   readonly save?: ((folder: string, signal?: AbortSignal) => Promise<Save>) | undefined;
+  /** Facet of a machine with a memory folder: what a machine that arrives elsewhere has to have alike. */
+  readonly saveKey?: (() => Promise<SaveKey>) | undefined;
+  /** Facet of a machine with a memory folder: sends it to another host while it runs. */
+  readonly depart?: ((signal?: AbortSignal) => Promise<Departure>) | undefined;
 }

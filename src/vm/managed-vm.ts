@@ -4,7 +4,13 @@
  */
 import { withDeadline } from "../base/deadline.ts";
 import { LuminaGuardError } from "../errors.ts";
-import type { Hypervisor, SavedMachine, SpawnConfig, VmInstance } from "./hypervisor.ts";
+import type {
+  ArrivingMachine,
+  Hypervisor,
+  SavedMachine,
+  SpawnConfig,
+  VmInstance,
+} from "./hypervisor.ts";
 import { transition } from "./lifecycle.ts";
 import type { VmInput, VmState } from "./lifecycle.ts";
 
@@ -15,17 +21,27 @@ export class ManagedVm implements AsyncDisposable {
   readonly #hypervisor: Hypervisor;
   readonly #config: SpawnConfig;
   readonly #saved: SavedMachine | undefined;
+  readonly #arriving: ArrivingMachine | undefined;
   readonly #stopRequested = new AbortController();
   #state: VmState = "created";
   #booting: Promise<VmInstance> | undefined;
   #stopping: Promise<void> | undefined;
   #instance: VmInstance | undefined;
 
-  /** @param saved what the machine goes on from; without it a new one is spawned */
-  constructor(hypervisor: Hypervisor, config: SpawnConfig, saved?: SavedMachine) {
+  /**
+   * @param saved what the machine goes on from
+   * @param arriving what it comes from; without either a new one is spawned
+   */
+  constructor(
+    hypervisor: Hypervisor,
+    config: SpawnConfig,
+    saved?: SavedMachine,
+    arriving?: ArrivingMachine,
+  ) {
     this.#hypervisor = hypervisor;
     this.#config = config;
     this.#saved = saved;
+    this.#arriving = arriving;
   }
 
   get state(): VmState {
@@ -66,6 +82,7 @@ export class ManagedVm implements AsyncDisposable {
   }
 
   #make(signal: AbortSignal): Promise<VmInstance> {
+    if (this.#arriving !== undefined) return this.#arrive(this.#arriving, signal);
     if (this.#saved === undefined) return this.#hypervisor.spawn(this.#config, signal);
     if (this.#hypervisor.restore !== undefined) {
       return this.#hypervisor.restore(this.#saved, this.#config, signal);
@@ -74,6 +91,18 @@ export class ManagedVm implements AsyncDisposable {
     throw new LuminaGuardError("SPEC_REFUSED", `${name}/${accelerator} cannot restore a machine`, {
       hint: "start a new machine: luminaguard vm start",
     });
+  }
+
+  #arrive(arriving: ArrivingMachine, signal: AbortSignal): Promise<VmInstance> {
+    if (this.#hypervisor.arrive !== undefined) {
+      return this.#hypervisor.arrive(arriving, this.#config, signal);
+    }
+    const { name, accelerator } = this.#hypervisor;
+    throw new LuminaGuardError(
+      "SPEC_REFUSED",
+      `${name}/${accelerator} cannot take a machine from another host`,
+      { hint: "luminaguard doctor  says which hypervisors this host has" },
+    );
   }
 
   async #end(graceMs: number): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { withDeadline } from "../../base/deadline.ts";
 import { createDeferred } from "../../base/deferred.ts";
 import { identifySelf } from "../../process/process-identity.ts";
 import { KeptStore } from "../../vm/kept/kept-store.ts";
@@ -12,6 +13,7 @@ import { readKeptRecord, writeKeptRun } from "../../vm/kept/kept-record.ts";
 import type { KeptImage, KeptRecord, KeptRun } from "../../vm/kept/kept-record.ts";
 import { LuminaGuard } from "../luminaguard.ts";
 import type { Machine } from "../machine.ts";
+import { SupervisorMoves } from "../migration/supervisor-moves.ts";
 import { KeptLog } from "./kept-log.ts";
 import { launchName, toPlainError } from "./supervisor-protocol.ts";
 import type { Launch, StartLine } from "./supervisor-protocol.ts";
@@ -19,6 +21,8 @@ import { serveSupervisor } from "./supervisor-server.ts";
 
 /** time a machine gets to end by itself, in `ms` */
 const graceMs = 2_000;
+/** whoever started it for a machine from elsewhere connects the two, in `ms` */
+const arrivingTimeoutMs = 30_000;
 
 async function main(folder: string): Promise<void> {
   const launch = await takeLaunch(folder);
@@ -51,13 +55,26 @@ class Supervisor {
   readonly #log: KeptLog;
   readonly #memoryFolder: string;
   readonly #over = new AbortController();
+  readonly #moves: SupervisorMoves;
   #run: KeptRun;
+  #machine: Machine | undefined;
+  /** where the machine went */
+  #movedTo: string | undefined;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     const { folder, launch, store } = parts;
     this.#log = new KeptLog(folder);
     this.#memoryFolder = store.memoryFolder({ folder });
+    this.#moves = new SupervisorMoves({
+      ...{ folder, memoryFolder: this.#memoryFolder, record: parts.record },
+      ...{ stateDir: launch.config.stateDir, runtimeDir: launch.config.runtimeDir },
+      onGone: (to) => {
+        this.#movedTo = to;
+        void this.#machine?.stop();
+      },
+      note: (what, facts) => this.#note(what, facts),
+    });
     this.#run = {
       supervisor: identifySelf(),
       machine: null,
@@ -72,10 +89,20 @@ class Supervisor {
     }
     process.on("SIGHUP", () => undefined); // the terminal that it was started from closed
     await writeKeptRun(this.#parts.folder, this.#run);
+    const moves = await this.#moves.listen();
+    try {
+      await this.#runMachine();
+    } finally {
+      await moves.close();
+    }
+  }
+
+  async #runMachine(): Promise<void> {
     let machine: Machine;
     try {
       machine = await this.#start();
     } catch (error) {
+      await this.#moves.refuse(error);
       await this.#finish({ requested: false, reason: toPlainError(error).message });
       say({ kind: "failed", error: toPlainError(error) });
       return;
@@ -94,6 +121,14 @@ class Supervisor {
       onPhase: (phase: unknown) => say({ kind: "phase", phase }),
       signal: this.#over.signal,
     };
+    if (launch.isArriving === true) {
+      say({ kind: "listening" });
+      const arriving = await withDeadline(this.#moves.arriving, {
+        ...{ timeoutMs: arrivingTimeoutMs, what: "the machine's greeting" },
+        signal: this.#over.signal,
+      });
+      return lumina.spawn({ ...wish, image: arriving.key.imageDigest, arriving });
+    }
     if (launch.snapshot === null) return lumina.spawn(wish);
     await using opened = await lumina.snapshots.store.open(launch.snapshot);
     return await lumina.spawn({ ...wish, image: opened.imageDigest, saved: opened.saved });
@@ -113,17 +148,28 @@ class Supervisor {
     const { backend, accelerator } = machine.facts;
     const on = `${backend}/${accelerator}`;
     const { kind: how, id, spawnTimeMs: ms } = machine;
+    this.#machine = machine;
+    await this.#moves.hold(machine);
     await this.#log.add("started", { machine: id, how, snapshot: this.#run.snapshot });
     this.#over.signal.addEventListener("abort", () => void machine.stop(graceMs));
     if (this.#over.signal.aborted) void machine.stop(graceMs);
     say({ kind: "ready", machine: id, how, ms, backend: on });
     const exit = await machine.exited;
     await this.#log.keepConsole(machine.consoleTail());
-    await this.#finish(exit);
+    const moved = this.#movedTo;
+    await this.#finish(
+      moved === undefined ? exit : { requested: true, reason: `it went to ${moved}` },
+    );
     stopped.resolve(undefined);
     // whoever asked for the end hears of it before the socket goes
     await new Promise((resolve) => setImmediate(resolve));
     await server.close();
+  }
+
+  /** In the machine's own log, and in the audit. */
+  async #note(what: string, facts: Readonly<Record<string, string>>): Promise<void> {
+    await this.#log.add(what, facts);
+    await this.#parts.lumina.recordMove(what, this.#parts.record.id, facts);
   }
 
   async #finish({ requested, reason }: { requested: boolean; reason: string }): Promise<void> {

@@ -148,7 +148,8 @@ export class KeptDesk {
       if (!said.success) return false;
       if (said.output.kind === "ready") ready = said.output;
       else if (said.output.kind === "failed") failure = fromPlainError(said.output.error);
-      else onPhase?.(said.output.phase as Parameters<NonNullable<typeof onPhase>>[0]);
+      else if (said.output.kind === "phase")
+        onPhase?.(said.output.phase as Parameters<NonNullable<typeof onPhase>>[0]);
       return said.output.kind !== "phase";
     };
     await startDaemon([program, kept.folder], {

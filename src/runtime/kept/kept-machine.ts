@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { isLuminaGuardError, LuminaGuardError } from "../../errors.ts";
 import type { Save } from "../../vm/hypervisor.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
+import { readJournal } from "../../vm/migration/journal.ts";
 import { WireClient } from "../../wire/wire-client.ts";
 import { ExecHandle } from "../exec-handle.ts";
 import type { ExecOptions } from "../exec-handle.ts";
@@ -43,6 +44,7 @@ export class KeptMachine implements Disposable {
     { signal }: SignalOption = {},
   ): Promise<KeptMachine> {
     const { name } = kept.record;
+    await requireHere(kept);
     if (kept.state !== "running") {
       throw new LuminaGuardError("VM_STATE", `machine ${name} does not run: it is ${kept.state}`, {
         hint:
@@ -85,7 +87,7 @@ export class KeptMachine implements Disposable {
       stdin: stdin !== undefined,
     };
     const command = this.#wire.exec(start, { signal });
-    return new ExecHandle(command, options, (error) => Promise.resolve(this.#explain(error)));
+    return new ExecHandle(command, options, (error) => this.#explain(error));
   }
 
   /** A byte stream to a port inside the machine. */
@@ -111,11 +113,38 @@ export class KeptMachine implements Disposable {
     this.#wire.close();
   }
 
-  #explain(error: unknown): unknown {
+  async #explain(error: unknown): Promise<unknown> {
     if (!isLuminaGuardError(error, "WIRE_BROKEN")) return error;
+    const moved = await requireHere(this.kept, error).catch((reason: unknown) => reason);
+    if (moved !== undefined) return moved;
     return new LuminaGuardError("VM_GONE", `machine ${this.name} ended`, {
       hint: `luminaguard vm ls  says why`,
       cause: error,
     });
   }
+}
+
+/** Raises VM_MOVED when it went to another host, MIGRATION_IN_DOUBT when it may have. */
+async function requireHere({ folder, record, run }: Kept, cause?: unknown): Promise<void> {
+  const journal = await readJournal(folder);
+  if (journal?.role !== "sender") return;
+  const { name } = record;
+  const { phase, to } = journal;
+  if (phase === "gone" && run?.startedAt !== undefined && run.startedAt < journal.since) {
+    throw new LuminaGuardError("VM_MOVED", `machine ${name} went to ${to}`, {
+      hint: `it is used there; luminaguard vm rm ${name}  forgets it here`,
+      details: { to },
+      cause,
+    });
+  }
+  if (phase !== "given") return;
+  throw new LuminaGuardError(
+    "MIGRATION_IN_DOUBT",
+    `machine ${name} stands still: it may be at ${to} already`,
+    {
+      hint: `luminaguard vm migrate ${name} --resolve --there  (or --here)  decides`,
+      details: { to },
+      cause,
+    },
+  );
 }

@@ -14,6 +14,8 @@ export interface Launch {
   readonly toolEnvironment: Readonly<Record<string, string>>;
   /** id of the snapshot to go on from; null: a fresh machine */
   readonly snapshot: string | null;
+  /** the machine comes from another host */
+  readonly isArriving?: boolean | undefined;
 }
 
 export const launchName: string = "launch.json";
@@ -34,6 +36,7 @@ const errorSchema: v.GenericSchema<unknown, PlainError> = v.object({
 /** One line of a start. */
 export const startLineSchema: v.GenericSchema<unknown, StartLine> = v.variant("kind", [
   v.object({ kind: v.literal("phase"), phase: v.any() }),
+  v.object({ kind: v.literal("listening") }),
   v.object({
     kind: v.literal("ready"),
     machine: v.string(),
@@ -57,6 +60,8 @@ export interface Ready {
 
 export type StartLine =
   | { readonly kind: "phase"; readonly phase: unknown }
+  /** it waits for a machine from another host */
+  | { readonly kind: "listening" }
   | Ready
   | { readonly kind: "failed"; readonly error: PlainError };
 

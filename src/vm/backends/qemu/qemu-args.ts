@@ -38,6 +38,9 @@ export interface QemuArgsOptions {
   /** QEMU filters its own system calls
    * @default true */
   readonly seccomp?: boolean | undefined;
+  /** it stands still until it is told to run
+   * @default false */
+  readonly paused?: boolean | undefined;
 }
 
 interface Platform {
@@ -101,6 +104,7 @@ export function buildQemuArgs(options: QemuArgsOptions): readonly string[] {
     ...nicArgs(spec.nic, platform.bus),
     ...(options.loopback === undefined ? [] : entropyArgs(platform.bus)),
     ...(options.incoming ? ["-incoming", "defer"] : []),
+    ...(options.paused === true ? ["-S"] : []),
   ];
 }
 

@@ -21,6 +21,8 @@ export interface QemuProcess {
   readonly statePath: string;
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
+  /** where a machine that comes from elsewhere goes in */
+  readonly incoming: Duplex | undefined;
   /** what the machine last wrote on its console, for error messages */
   readonly consoleTail: () => string;
   /** Asks QEMU to end and waits until it has. */
@@ -39,6 +41,8 @@ export interface QemuStart {
   readonly devices: readonly string[];
   /** device state of a frozen machine, which this one becomes */
   readonly incomingState?: Buffer | undefined;
+  /** it waits for a machine that comes from elsewhere @default false */
+  readonly awaitsMachine?: boolean | undefined;
   /** what waits for the hypervisor are counted on */
   readonly clock?: Clock | undefined;
 }
@@ -48,12 +52,13 @@ const setUpTimeoutMs = 10_000;
 /** Starts QEMU and waits until its sockets listen. On failure nothing is left behind. */
 export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
   const { folder, incomingState } = start;
+  const isIncoming = incomingState !== undefined || start.awaitsMachine === true;
   const vmm = await startVmm({
     ...start,
     command: [start.binary, ...start.args],
-    channels: incomingState === undefined ? 3 : 4,
+    channels: isIncoming ? 4 : 3,
     fds: qemuFds,
-    startsEarly: incomingState !== undefined, // it waits for its state, so it may load meanwhile
+    startsEarly: isIncoming, // it waits for its state, so it may load meanwhile
   });
   const [, controlChannel, , stateChannel] = vmm.channels;
   if (controlChannel === undefined) throw new Error("three channels were asked for");
@@ -74,7 +79,8 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   };
   const { pid, exited, consoleTail, kill } = vmm;
   const statePath = `${folder.path}/state.sock`;
-  return { pid, control, statePath, exited, consoleTail, quit, kill };
+  const base = { pid, control, statePath, exited, consoleTail, quit, kill };
+  return { ...base, incoming: stateChannel };
 }
 
 async function thawInto(

@@ -10,6 +10,7 @@ import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors
 import { orDeath } from "../../boot-step.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type {
+  ArrivingMachine,
   Hypervisor,
   HypervisorFeatures,
   Probe,
@@ -32,6 +33,7 @@ import type { QemuProcess } from "./qemu-process.ts";
 import { findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
+import { departMachine, loadMachine } from "./migrate.ts";
 import { describeProcessor, savedFiles, saveMachine } from "./save.ts";
 import { TemplateSource } from "../../template-source.ts";
 import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
@@ -125,6 +127,30 @@ export class QemuHypervisor implements Hypervisor {
     return this.#instance(launched, config, { kind: "restored", startedAt });
   }
 
+  async arrive(
+    arriving: ArrivingMachine,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ): Promise<VmInstance> {
+    const startedAt = performance.now();
+    requireHonoured(this, config.spec);
+    if (config.memoryFolder === undefined || !this.#canSave) {
+      throw new LuminaGuardError("CONFIG_INVALID", "a machine that arrives needs a memory folder");
+    }
+    requireSameKey(arriving.key, await this.saveKey(config.spec));
+    config.onPhase?.("restoring");
+    const ram = await this.#memoryOf(config, undefined, signal);
+    const launched = await this.#launch(config, ram, "arriving", signal);
+    try {
+      await loadMachine(launched.vmm, arriving, signal);
+    } catch (error) {
+      await launched.vmm.kill();
+      throw error;
+    }
+    await this.#greet(launched, config, signal);
+    return this.#instance(launched, config, { kind: "restored", startedAt });
+  }
+
   /** What a machine of this spec that is saved here has in common with whoever loads it. */
   async saveKey(spec: VmSpec): Promise<SaveKey> {
     const { version } = await this.#findBinary();
@@ -176,6 +202,8 @@ export class QemuHypervisor implements Hypervisor {
       consoleTail: vmm.consoleTail,
       stop: vmm.quit,
       kill: vmm.kill,
+      saveKey: ownMemory === undefined ? undefined : () => this.saveKey(spec),
+      depart: ownMemory === undefined ? undefined : (signal) => departMachine(vmm, signal),
       save:
         ownMemory === undefined
           ? undefined
@@ -199,7 +227,7 @@ export class QemuHypervisor implements Hypervisor {
     await this.#makeMemory(draft.ramPath, config.spec);
     await this.#openToMachine(draft.ramPath);
     const ram: RamFile = { path: draft.ramPath, use: "source" };
-    const { vmm, wirePath } = await this.#launch(config, ram, false, signal);
+    const { vmm, wirePath } = await this.#launch(config, ram, "boots", signal);
     try {
       await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(wirePath, scope));
       return await freeze(vmm.control, vmm.statePath, signal, config.clock);
@@ -233,7 +261,13 @@ export class QemuHypervisor implements Hypervisor {
     signal?: AbortSignal,
   ): Promise<Launched> {
     const ram = await this.#memoryOf(config, frozen, signal);
-    return this.#launch(config, ram, frozen !== undefined, signal, frozen?.state);
+    return this.#launch(
+      config,
+      ram,
+      frozen === undefined ? "boots" : "incoming",
+      signal,
+      frozen?.state,
+    );
   }
 
   /** Shared with whatever it was frozen from, or the machine's own where it is to be saved. */
@@ -274,7 +308,7 @@ export class QemuHypervisor implements Hypervisor {
   async #launch(
     { spec, onFrozen, clock }: SpawnConfig,
     ram: RamFile | undefined,
-    incoming: boolean,
+    start: "boots" | "incoming" | "arriving",
     signal?: AbortSignal,
     state?: Buffer,
   ): Promise<Launched> {
@@ -288,7 +322,10 @@ export class QemuHypervisor implements Hypervisor {
     if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const wirePath = `${folder.path}/wire.sock`;
     const seccomp = tools.tethered !== true;
-    const own = { spec, accelerator, architecture, wirePath, ram, incoming, tscKhz, seccomp };
+    const incoming = start !== "boots";
+    const paused = start === "arriving";
+    const base = { spec, accelerator, architecture, wirePath, ram, tscKhz, seccomp };
+    const own = { ...base, incoming, paused };
     const files = listImageFiles(own);
     const ramFiles = ram === undefined ? [] : [ram.path];
     const readOnlyRam = ram?.use === "clone-readonly";
@@ -303,6 +340,7 @@ export class QemuHypervisor implements Hypervisor {
         readWrite: readOnlyRam ? [] : ramFiles,
         devices: accelerator === "kvm" ? ["/dev/kvm"] : [],
         incomingState: state,
+        awaitsMachine: paused,
         clock,
       },
       signal,

@@ -20,6 +20,7 @@ const messageSchema = v.object({
   return: v.optional(v.unknown()),
   error: v.optional(v.object({ class: v.string(), desc: v.string() })),
   event: v.optional(v.string()),
+  data: v.optional(v.unknown()),
 });
 type Message = v.InferOutput<typeof messageSchema>;
 
@@ -28,6 +29,7 @@ export class QmpClient {
   readonly #clock: Clock | undefined;
   readonly #greeted: Deferred<undefined> = createDeferred();
   readonly #waiting = new Map<number, Deferred<unknown>>();
+  readonly #listeners = new Set<(event: string, data: unknown) => void>();
   readonly #failed: Deferred<never> = createDeferred();
   #nextId = 1;
   #partial = "";
@@ -59,6 +61,17 @@ export class QmpClient {
     this.#negotiated ??= this.#send("qmp_capabilities");
     const [, answer] = await Promise.all([this.#negotiated, this.#send(command, args)]);
     return answer;
+  }
+
+  /** Calls it with each event from now on, until what this gives back is called. */
+  onEvent(listener: (event: string, data: unknown) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Rejects when the channel closed. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
   }
 
   async #send(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
@@ -103,6 +116,8 @@ export class QmpClient {
       return;
     }
     if (message.QMP !== undefined) this.#greeted.resolve(undefined);
+    const { event } = message;
+    if (event !== undefined) for (const listener of this.#listeners) listener(event, message.data);
     const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
     if (waiting === undefined) return; // an event, or an answer that came too late
     if (message.error === undefined) waiting.resolve(message.return);

@@ -1,0 +1,2 @@
+/** Where machines go to and come from, as a person writes it. */
+export { parseAddress, renderAddress } from "../../vm/migration/tls-peer.ts";
