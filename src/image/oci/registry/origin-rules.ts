@@ -17,10 +17,9 @@ export function checkPlace(place: string, registry: string, base: string = regis
   const url = URL.canParse(place, base) ? new URL(place, base) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:"))
     throw invalidImage(`the registry sends us to ${quote(place)}`);
-  const isOfHost = isLoopback(url.hostname);
-  if (url.protocol === "http:" && !isOfHost)
+  if (url.protocol === "http:" && !isLoopback(url.hostname))
     throw invalidImage(`the registry sends us to ${quote(url.origin)}, which is not encrypted`);
-  if (isOfHost && !isLoopback(new URL(registry).hostname))
+  if (leadsHere(url.hostname) && !mayLeadHere(url, new URL(registry)))
     throw invalidImage(`the registry sends us to ${quote(url.origin)}, which is this host`);
   if (url.username !== "" || url.password !== "")
     throw invalidImage("the registry sends us to an address with a password in it");
@@ -29,6 +28,25 @@ export function checkPlace(place: string, registry: string, base: string = regis
 
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** A registry of this host may send us to others here, and any to itself. */
+function mayLeadHere(url: URL, registry: URL): boolean {
+  return isLoopback(registry.hostname) || url.origin === registry.origin;
+}
+
+/** Loopback by any of its names, as far as a name alone says it. */
+function leadsHere(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  return (
+    isLoopback(name) ||
+    name.endsWith(".localhost") ||
+    name === "[::]" ||
+    // the whole block is "this host on this network" (RFC 1122, 3.2.1.3)
+    /^0(?:\.\d{1,3}){3}$/.test(name) ||
+    // 127.0.0.0/8 and 0.0.0.0/8 as IPv6 writes them (RFC 4291, 2.5.5.2)
+    /^\[::ffff:(?:7f[0-9a-f]{2}|[0-9a-f]{1,2}):[0-9a-f]{1,4}\]$/.test(name)
+  );
 }
 
 function hostnameOf(url: string): string {

@@ -1,6 +1,9 @@
 /** Pulling from a registry that fails in every way it can. */
+import { once } from "node:events";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -306,6 +309,62 @@ describe("a registry that asks who we are", () => {
     await pull(reference, { dockerConfigPath: dockerConfig() });
     expect(other.asked.length).toBe(2);
     expect(other.asked.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+  });
+
+  test("at a place where nothing is encrypted is shown no login and asked for no token", async () => {
+    const reference = putTagged();
+    const realm = 'Bearer realm="http://login.example/token",service="s"';
+    registry.faults.push(challenge("Bearer t0ken", realm));
+    await expect(pull(reference, { dockerConfigPath: dockerConfig() })).rejects.toMatchObject({
+      code: "IMAGE_INVALID",
+      message: expect.stringContaining("not encrypted") as string,
+    });
+    expect(registry.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
+  test("elsewhere than on this host is spoken to in TLS from the first byte, with a login too", async () => {
+    const came: Buffer[] = [];
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", (bytes: Buffer) => {
+        came.push(bytes);
+        socket.end("HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=r\r\n\r\n");
+      });
+    });
+    server.listen(0, "0.0.0.0");
+    await once(server, "listening");
+    // no address of loopback, and yet one that leads here
+    const host = `0.0.0.0:${(server.address() as AddressInfo).port}`;
+    const dockerConfigPath = join(temp.path, `config-plain-${stores}.json`);
+    writeFileSync(dockerConfigPath, JSON.stringify({ auths: { [host]: { auth: credentials } } }));
+    const failure = await pull(`${host}/team/tools:1`, { dockerConfigPath }).catch(
+      (error: unknown) => error,
+    );
+    server.close();
+    const handshake = 0x16; // of a TLS record, RFC 8446, 5.1
+    expect(came.length).toBeGreaterThan(0);
+    expect(came.every(([first]) => first === handshake)).toBe(true);
+    expect(Buffer.concat(came).toString("latin1")).not.toContain(credentials);
+    expect(failure).toMatchObject({ code: "IMAGE_PULL_FAILED" });
+  });
+
+  test("and sends us on from its tokens' place is shown no login there", async () => {
+    await using other = await startRegistry();
+    const reference = putTagged();
+    other.faults.push((_request, response) => {
+      response.writeHead(200).end(JSON.stringify({ token: "t0ken" }));
+      return true;
+    });
+    const sendOn: Fault = ({ url = "", headers }, response) => {
+      if (!url.startsWith("/token")) return false;
+      expect(headers.authorization).toBe(`Basic ${credentials}`);
+      response.writeHead(307, { location: `http://${other.host}/token` }).end();
+      return true;
+    };
+    const realm = `Bearer realm="http://${registry.host}/token",service="s"`;
+    registry.faults.push(sendOn, challenge("Bearer t0ken", realm));
+    await pull(reference, { dockerConfigPath: dockerConfig() });
+    expect(other.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
 
   test("by sending us where nothing is encrypted is refused", async () => {

@@ -90,11 +90,13 @@ describe("a place that a registry sends us to", () => {
     expect(checkPlace("/v2/x", from).href).toBe("https://r.example/v2/x");
     for (const place of [
       "http://cdn.example/x", "https://127.0.0.1/x", "http://localhost/x", "https://[::1]/x",
-      "file:///etc/passwd", "https://u:p@cdn.example/",
+      "file:///etc/passwd", "https://u:p@cdn.example/", "https://0.0.0.0/x", "https://[::]/x",
+      "https://[::ffff:127.0.0.1]/x", "https://localhost./x", "https://a.localhost/x",
     ]) {
       expect(() => checkPlace(place, from)).toThrow(expect.objectContaining({ code: "IMAGE_INVALID" }));
     } // prettier-ignore
     expect(checkPlace("http://127.0.0.1:9/x", "http://localhost:5000").port).toBe("9");
+    expect(checkPlace("/v2/x", "https://0.0.0.0:5000").href).toBe("https://0.0.0.0:5000/v2/x");
   });
 
   test("is spoken to in the clear on this host alone", () => {
