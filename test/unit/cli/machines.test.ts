@@ -52,6 +52,7 @@ describe("the switch", () => {
           ownerPid: process.pid,
           vmmPid: expect.any(Number) as unknown,
           since: expect.any(String) as unknown,
+          hasNetwork: false,
           command: expect.any(String) as unknown,
         },
       ],
