@@ -59,9 +59,8 @@ export async function vmMigrate(io: CliIo, word: string, options: MigrateOptions
   );
   if (json === true) printJson(io, { name, ...moved });
   else {
-    const pause =
-      moved.pauseMs === null ? "" : `; it stood still for ${Math.round(moved.pauseMs)} ms`;
-    say(io, `moved     ${name} to ${to}${pause}`);
+    const pause = `${Math.round(moved.pauseMs)} ms`;
+    say(io, `moved     ${name} to ${to}; it stood still for ${pause}`);
   }
   return exitCodes.done;
 }

@@ -19,7 +19,6 @@ export type MoveRequest =
       readonly pin: string;
       readonly code: string | null;
     }
-  | { readonly kind: "write"; readonly path: string }
   | ResolveRequest;
 
 export interface ResolveRequest {
@@ -47,8 +46,8 @@ export interface Moved {
   readonly to: string;
   /** sent in all, in `bytes` */
   readonly bytes: number;
-  /** from its stop here until it was said to run there; null: it waits in a file; in `ms` */
-  readonly pauseMs: number | null;
+  /** from its stop here until it was said to run there, in `ms` */
+  readonly pauseMs: number;
   /** in all, in `ms` */
   readonly durationMs: number;
 }
@@ -68,7 +67,6 @@ export const requestSchema: v.GenericSchema<unknown, MoveRequest> = v.variant("k
   v.strictObject({ kind: v.literal("commit"), id: word, token: word }),
   v.strictObject({ kind: v.literal("withdraw"), id: word }),
   v.strictObject({ kind: v.literal("migrate"), to: word, pin: word, code: v.nullable(word) }),
-  v.strictObject({ kind: v.literal("write"), path: word }),
   v.strictObject({
     kind: v.literal("resolve"),
     where: v.picklist(["here", "there"]),
@@ -83,7 +81,7 @@ export const answerSchema: v.GenericSchema<unknown, MoveAnswer> = v.variant("kin
     kind: v.literal("moved"),
     to: word,
     bytes: v.number(),
-    pauseMs: v.nullable(v.number()),
+    pauseMs: v.number(),
     durationMs: v.number(),
   }),
   v.strictObject({

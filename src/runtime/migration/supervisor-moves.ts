@@ -86,8 +86,6 @@ export class SupervisorMoves {
       case "migrate":
         await this.#migrate(link, request);
         return;
-      case "write":
-        throw new LuminaGuardError("USAGE", "a machine cannot be written to a file yet");
       case "resolve":
         await link.send(await this.#resolve(request));
         this.#endIfGone();
