@@ -51,7 +51,7 @@ async function runThere(
 ): Promise<string> {
   const args = ["run", "--image", image, "--memory", "1536", "--apply", "never", ...options];
   const { exitCode, stdout, stderr } = await home.run([...args, "--", ...argv], { cwd });
-  expect(exitCode, stderr).toBe(0);
+  expect(exitCode, `${stdout.toString("utf8")}\n${stderr}`).toBe(0);
   return stdout.toString("utf8") + stderr;
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
-import type { Greeter, Hypervisor } from "../../../src/vm/hypervisor.ts";
+import type { ArrivingMachine, Greeter, Hypervisor } from "../../../src/vm/hypervisor.ts";
 import type { VmState } from "../../../src/vm/lifecycle.ts";
 import { ManagedVm } from "../../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
@@ -251,6 +251,24 @@ describe("a managed machine", () => {
     hypervisor.succeed();
     await other.boot();
     expect(given).toEqual([saved]);
+    await other.stop(0);
+  });
+
+  it("takes a machine from another host, or is refused where none can arrive", async () => {
+    const { hypervisor } = create();
+    const arriving = {} as ArrivingMachine;
+    const vm = new ManagedVm(hypervisor, config, undefined, arriving);
+    await expect(vm.boot()).rejects.toMatchObject({ code: "SPEC_REFUSED" });
+    expect(vm.state).toBe("failed");
+    const given: unknown[] = [];
+    const arrive: Hypervisor["arrive"] = (what, _config, signal) => {
+      given.push(what);
+      return hypervisor.spawn(config, signal);
+    };
+    const other = new ManagedVm({ ...hypervisor, arrive }, config, undefined, arriving);
+    hypervisor.succeed();
+    await other.boot();
+    expect(given).toEqual([arriving]);
     await other.stop(0);
   });
 
