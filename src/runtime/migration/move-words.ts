@@ -1,6 +1,5 @@
 /** What is asked of a supervisor about moves, on a socket of its own beside the one that leads to its guest. */
 import net from "node:net";
-import { join } from "node:path";
 import { once } from "node:events";
 import * as v from "valibot";
 import { LuminaGuardError } from "../../errors.ts";
@@ -96,10 +95,6 @@ export const answerSchema: v.GenericSchema<unknown, MoveAnswer> = v.variant("kin
     hint: v.optional(word),
   }),
 ]);
-
-export function moveSocketPath(runtimeDir: string, id: string): string {
-  return join(runtimeDir, `${id}.move.sock`);
-}
 
 /** Raises VM_GONE when no supervisor listens there. */
 export async function connectSupervisor(path: string): Promise<net.Socket> {

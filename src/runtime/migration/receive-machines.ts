@@ -21,7 +21,8 @@ import type { Address } from "../../vm/migration/tls-peer.ts";
 import type { KeptDesk } from "../kept/kept-desk.ts";
 import { toPlainError } from "../kept/supervisor-protocol.ts";
 import { readFirstMessage } from "./first-message.ts";
-import { connectSupervisor, moveSocketPath } from "./move-words.ts";
+import { moveSocketPath } from "../../vm/kept/socket-paths.ts";
+import { connectSupervisor } from "./move-words.ts";
 
 export interface ReceiveParts {
   readonly kept: KeptDesk;

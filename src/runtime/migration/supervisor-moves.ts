@@ -11,7 +11,7 @@ import { MoveIn } from "./move-in.ts";
 import { moveOut } from "./move-out.ts";
 import { serveMoves } from "./move-server.ts";
 import type { MoveServer } from "./move-server.ts";
-import { moveSocketPath } from "./move-words.ts";
+import { moveSocketPath } from "../../vm/kept/socket-paths.ts";
 import type { MoveAnswer, MoveRequest, ResolveRequest } from "./move-words.ts";
 import { resolveAtSender } from "./resolve-sender.ts";
 

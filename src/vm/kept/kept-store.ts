@@ -20,6 +20,7 @@ import { tryTakeLock } from "../../process/process-lock.ts";
 import type { ProcessLock } from "../../process/process-lock.ts";
 import { readKeptRecord, readKeptRun, writeKeptRecord, writeKeptRun } from "./kept-record.ts";
 import type { KeptRecord, KeptRun } from "./kept-record.ts";
+import { machineSocketPath, removeSockets } from "./socket-paths.ts";
 
 export type KeptState = "new" | "starting" | "running" | "stopped" | "failed";
 
@@ -121,13 +122,13 @@ export class KeptStore {
     await rename(folder, away).catch((error: unknown) => {
       throw toHostError(error, `machine ${record.name} cannot be removed`);
     });
-    await rm(this.socketPath(record), { force: true });
+    await removeSockets(this.#runtimeDir, record.id);
     await rm(away, { recursive: true, force: true });
   }
 
   /** Where its supervisor listens. */
   socketPath({ id }: Pick<KeptRecord, "id">): string {
-    return join(this.#runtimeDir, `${id}.sock`);
+    return machineSocketPath(this.#runtimeDir, id);
   }
 
   memoryFolder({ folder }: Pick<Kept, "folder">): string {
@@ -154,7 +155,7 @@ export class KeptStore {
       const run = await readKeptRun(kept.folder);
       if (run === undefined || run.ended !== undefined) return;
       await rm(this.memoryFolder(kept), { recursive: true, force: true });
-      await rm(this.socketPath(kept.record), { force: true });
+      await removeSockets(this.#runtimeDir, kept.record.id);
       const ended = { requested: false, reason: killedReason, at: new Date().toISOString() };
       await writeKeptRun(kept.folder, { ...run, ended });
     } finally {
