@@ -121,11 +121,19 @@ export async function loadMachine(
   });
   const bytes = await orGone(arriving.open());
   await control.execute("migrate-incoming", { uri: `fd:${qemuFds.state}` });
-  await orGone(pipeline(bytes, incoming));
+  await orGone(pipeline(bytes, incoming).catch(allowEarlyClose));
   await orGone(loaded(control, signal));
   await orGone(arriving.settle(gone));
   await control.execute("cont");
   arriving.onRunning();
+}
+
+/**
+ * QEMU closes as soon as it has the last word that it needs, which may be before the end of the stream was
+ * sent. Where the stream was cut short it cannot load and ends, which is seen next.
+ */
+function allowEarlyClose(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
 }
 
 /** QEMU ends when it cannot load what came. */
