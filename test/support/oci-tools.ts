@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
 
 const exec = promisify(execFile);
 /** `umoci` and `skopeo` set owners and devices, which takes root. */
@@ -111,14 +112,10 @@ async function freePort(): Promise<number> {
 
 /** Polls, for the registry says nothing when it is ready. */
 async function answers(url: string): Promise<void> {
-  const until = Date.now() + 20_000;
-  for (;;) {
-    const there = await fetch(url).then(
+  const isThere = (): Promise<boolean> =>
+    fetch(url).then(
       () => true,
       () => false,
     );
-    if (there) return;
-    if (Date.now() > until) throw new Error("docker-registry does not answer");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually("docker-registry answers", isThere, 20_000);
 }

@@ -180,6 +180,7 @@ export class KeptDesk {
         await this.store.reap();
         return;
       }
+      // the end of a process that is not a child gives no event: it is looked at until its deadline
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
