@@ -28,11 +28,15 @@ export async function fetchJavaScript(folder: string): Promise<string> {
   return folder;
 }
 
-/** A Go module from the module proxy, which checks its digest itself (sum database, or go.sum). */
+/**
+ * A Go module from the module proxy, which checks its digest itself (sum database, or go.sum).
+ * 1.3.1 is its last version without `TestVersion6`, which compares two times without the four
+ * bits that the version number covers: it fails wherever 0.4 ms pass between them, as here.
+ */
 export async function fetchGo(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const { Dir } = JSON.parse(
-    await tool("go", ["mod", "download", "-json", "github.com/google/uuid@v1.6.0"], folder),
+    await tool("go", ["mod", "download", "-json", "github.com/google/uuid@v1.3.1"], folder),
   ) as { Dir: string };
   await tool("cp", ["-r", "--no-preserve=mode", Dir, join(folder, "uuid")]);
   return join(folder, "uuid");
