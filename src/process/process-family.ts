@@ -3,11 +3,15 @@
  * nothing of ours comes, so a number that was given to another process meanwhile is not hit.
  */
 import { readFileSync, readdirSync } from "node:fs";
+import { constants } from "node:os";
 import { identifyNow } from "./process-identity.ts";
 import type { ProcessIdentity, ProcessState } from "./process-source.ts";
 import { psSource } from "./ps-source.ts";
 
-/** Stopped is a process of which every thread is. */
+/**
+ * Stopped is a process of which every thread is, or comes to no code of its own before it is: one that
+ * waits in the kernel (D) while the stop is on its way, such as for a child of vfork(2) that was stopped.
+ */
 export function stateOf(process: ProcessIdentity): ProcessState {
   if (psSource !== undefined) return psSource.stateOf(process);
   if (!isThere(process)) return "gone";
@@ -17,7 +21,17 @@ export function stateOf(process: ProcessIdentity): ProcessState {
   );
   const going = threads.filter((letter) => letter !== undefined && !"ZX".includes(letter));
   if (going.length === 0) return "gone";
-  return going.every((letter) => letter === "T" || letter === "t") ? "stopped" : "running";
+  const waiting = going.filter((letter) => letter === "D");
+  const stopped = going.filter((letter) => letter === "T" || letter === "t");
+  if (waiting.length + stopped.length < going.length) return "running";
+  return stopped.length > 0 || isStopPending(process.pid) ? "stopped" : "running";
+}
+
+/** SIGSTOP among the signals that wait for the process as a whole (proc_pid_status(5)) */
+function isStopPending(pid: number): boolean {
+  const pending = /^ShdPnd:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`) ?? "")?.[1];
+  const bit = 1n << BigInt(constants.signals.SIGSTOP - 1);
+  return pending !== undefined && (BigInt(`0x${pending}`) & bit) !== 0n;
 }
 
 /** The process and everything it started that is still there, each before what it started. */

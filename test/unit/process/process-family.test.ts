@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { identifySelf } from "../../../src/process/process-identity.ts";
 import {
@@ -9,6 +10,8 @@ import {
 import { eventually } from "../../support/eventually.ts";
 import { startSleeper } from "../../support/sleeper.ts";
 
+const hasPython =
+  process.platform === "linux" && spawnSync("python3", ["--version"]).error === undefined;
 const gone = { pid: 2 ** 22 - 1, startTicks: 1 };
 
 describe("a process", () => {
@@ -25,6 +28,25 @@ describe("a process", () => {
     expect(stateOf(identity)).toBe("gone");
     expect(signalProcess(identity, "SIGCONT")).toBe(false);
   });
+
+  it.skipIf(!hasPython)(
+    "that waits in the kernel for a stopped child counts as stopped with the stop on its way",
+    async () => {
+      // vfork(2) keeps its caller in the kernel, where no signal is taken, until the child goes on
+      const script = "import ctypes, os; ctypes.PyDLL(None).vfork() or os.kill(os.getpid(), 19)";
+      await using sleeper = await startSleeper(`exec python3 -c '${script}'`);
+      const { identity } = sleeper;
+      const child = await eventually("a stopped child", () => {
+        return readFamily(identity).find((each) => stateOf(each) === "stopped");
+      });
+      expect(stateOf(identity)).toBe("running");
+      signalProcess(identity, "SIGSTOP");
+      expect(stateOf(identity)).toBe("stopped");
+      signalProcess(identity, "SIGCONT");
+      expect(stateOf(identity)).toBe("running");
+      signalProcess(child, "SIGKILL");
+    },
+  );
 
   it("that only has another's number is not that one, and is not signalled", async () => {
     await using sleeper = await startSleeper("exec sleep 60");
