@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { programPath } from "../support/cli.ts";
 import { readCodeBlocks } from "../support/code-blocks.ts";
+import type { CodeBlock } from "../support/code-blocks.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const pages = [
@@ -62,14 +63,24 @@ async function run(
   }
 }
 
-describe.each(pages)("%s", async (page) => {
-  const blocks = await readCodeBlocks(join(root, page));
-  const commands = blocks
-    .filter(({ language }) => language === "sh")
-    .flatMap(({ code }) => code.split("\n"))
-    .filter((line) => line.startsWith("luminaguard "));
-  const programs = blocks.filter(({ language }) => language === "ts");
+const documents = await Promise.all(
+  pages.map(async (page) => ({ page, ...split(await readCodeBlocks(join(root, page))) })),
+);
 
+it("programs in the documents compile", { timeout: 300_000 }, async () => {
+  const written = documents.flatMap(({ page, programs }) =>
+    programs.map(({ code }, index) => ({ path: sourceOf(page, index), code })),
+  );
+  for (const { path, code } of written) await writeFile(path, code);
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const target = "--module nodenext --target es2022 --lib es2023,esnext.disposable".split(" ");
+  const options = ["--ignoreConfig", "--rootDir", root, ...target, "--strict", "--types", "node"];
+  const sources = written.map(({ path }) => path);
+  const compiled = await run(process.execPath, [compiler, ...options, ...sources], root);
+  expect(compiled).toEqual({ code: 0, stderr: "" });
+});
+
+describe.each(documents)("$page", ({ page, commands, programs }) => {
   it("has something to try", () => {
     expect(commands.length + programs.length).toBeGreaterThan(0);
   });
@@ -84,18 +95,6 @@ describe.each(pages)("%s", async (page) => {
     });
   });
 
-  it.runIf(programs.length > 0)("its programs compile", async () => {
-    const sources = programs.map((_program, index) => sourceOf(page, index));
-    for (const [index, source] of sources.entries()) {
-      await writeFile(source, programs[index]?.code ?? "");
-    }
-    const compiler = join(root, "node_modules/typescript/bin/tsc");
-    const target = "--module nodenext --target es2022 --lib es2023,esnext.disposable".split(" ");
-    const options = ["--ignoreConfig", "--rootDir", root, ...target, "--strict", "--types", "node"];
-    const compiled = await run(process.execPath, [compiler, ...options, ...sources], root);
-    expect(compiled).toEqual({ code: 0, stderr: "" });
-  });
-
   it.each(programs.map((_program, index) => index + 1))("program %i runs", async (number) => {
     const program = sourceOf(page, number - 1).replace(/\.ts$/, ".js");
     expect(await run(process.execPath, [program], folder, variablesOf(page))).toMatchObject({
@@ -103,6 +102,19 @@ describe.each(pages)("%s", async (page) => {
     });
   });
 });
+
+function split(blocks: readonly CodeBlock[]): {
+  readonly commands: readonly string[];
+  readonly programs: readonly CodeBlock[];
+} {
+  const lines = blocks
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ code }) => code.split("\n"));
+  return {
+    commands: lines.filter((line) => line.startsWith("luminaguard ")),
+    programs: blocks.filter(({ language }) => language === "ts"),
+  };
+}
 
 /** What a page keeps goes with the test. */
 function variablesOf(page: string): Readonly<Record<string, string>> {
