@@ -13,6 +13,8 @@ import { verdictOf20, verdictOf200 } from "./measurements/policy.ts";
 import { mcpFailover, mcpGrowth, mcpOverhead, mcpStdio } from "./measurements/mcp.ts";
 import { mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50 } from "./measurements/mcp-http.ts";
 import { checkpoint, fork, forksMemory, snapshotStop } from "./measurements/snapshot.ts";
+import { movePause } from "./measurements/move.ts";
+import { nodeAgain } from "./measurements/node.ts";
 import { ociImage } from "./measurements/oci-image.ts";
 import { poolClaim, poolExec } from "./measurements/pool.ts";
 
@@ -23,7 +25,7 @@ export const allMeasurements: readonly Measurement[] = [
   ...[cliffAllow, cliffRate, cliffPending, cliffMemory, cardScreen],
   ...[ledgerCommit, auditVerify],
   ...[mcpHttpCpu, mcpHttpCpuBare, mcpHttpP50, mcpStdio, mcpOverhead, mcpGrowth, mcpFailover],
-  ...[snapshotStop, checkpoint, fork, forksMemory],
-  ociImage,
+  ...[snapshotStop, checkpoint, fork, forksMemory, movePause],
+  ...[nodeAgain, ociImage],
   ...[idleMemory, fleetMemory, fleetAnswers],
 ];

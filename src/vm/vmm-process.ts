@@ -11,7 +11,8 @@ import { createDeferred } from "../base/deferred.ts";
 import { LuminaGuardError } from "../errors.ts";
 import { killProcess, startChild } from "../process/child.ts";
 import type { Child } from "../process/child.ts";
-import { identifyProcess, listChildren } from "../process/process-identity.ts";
+import { identifyNow, identifyProcess, listChildren } from "../process/process-identity.ts";
+import { readFamily } from "../process/process-family.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 import { joinGroups, limitsOf, makeGroups, wasOutOfMemory } from "./cgroup.ts";
 import { confine } from "./confinement.ts";
@@ -166,7 +167,7 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
       throw diedFirst ? startFailure(child) : error;
     }
   };
-  const pid = await orFail(async () => {
+  const entry = await orFail(async () => {
     const identity = await Promise.race([readPid(child, info, start), died]);
     first = identity.pid;
     const joining = joinGroups(folder.groups, first);
@@ -178,10 +179,13 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     await joining;
     const { ownWalls, clock } = start;
     if (ownWalls !== undefined) return waitForChild(first, ownWalls.programs, clock);
-    return tools.namespaces ? ((await listChildren(first))[0] ?? first) : first;
+    return first;
   });
+  const isInside = tools.namespaces && start.ownWalls === undefined;
   return {
-    pid,
+    get pid() {
+      return isInside ? childOf(entry) : entry;
+    },
     channels: child.channels,
     exited,
     consoleTail: child.stdoutTail,
@@ -221,6 +225,12 @@ async function readPid(
   const identity = await identifyProcess(pid);
   if (identity === undefined) throw startFailure(child);
   return identity;
+}
+
+/** The first process inside is the walls' own and starts the hypervisor, which may not be there yet. */
+function childOf(pid: number): number {
+  const identity = identifyNow(pid);
+  return (identity && readFamily(identity)[1]?.pid) ?? pid;
 }
 
 /** Walls of a hypervisor's own say nothing: who is inside is known by its parent and its name. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { createLuminaGuard } from "../../src/runtime/create-luminaguard.ts";
 import { toVmImage } from "../../src/runtime/ground.ts";
@@ -16,6 +17,14 @@ describeHypervisor("qemu with templates", {
     return (await lumina.host.select(await lumina.host.openImage("base"))).hypervisor;
   },
   spec: baseSpec,
+});
+
+test("a machine's process is the hypervisor and not its walls, as soon as there is a machine", async () => {
+  await using lumina = await createLuminaGuard();
+  for (let count = 0; count < 5; count += 1) {
+    await using machine = await lumina.spawn({ image: "base", memoryMib: 128 });
+    expect(readFileSync(`/proc/${machine.pid}/comm`, "utf8")).toMatch(/^qemu/);
+  }
 });
 
 test("a large file that does not fit is refused and leaves nothing, and the machine goes on", async () => {

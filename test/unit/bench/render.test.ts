@@ -128,6 +128,8 @@ describe("the measurements", () => {
       checkpoint: { kind: "at-most", value: 40 },
       fork: { kind: "ratio-at-most", ratio: 1.2 },
       "forks-memory": { kind: "ratio-at-most", ratio: 1.5 },
+      "move-pause": { kind: "at-most", value: 200 },
+      "node-again": { kind: "ratio-at-most", ratio: 1.5 },
       "oci-image": { kind: "ratio-at-most", ratio: 1.5 },
       "idle-memory": { kind: "at-most", value: 45 },
       "fleet-memory": { kind: "ratio-at-most", ratio: 1.05 },
