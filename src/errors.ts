@@ -29,6 +29,7 @@ export const errorCodes = {
     "a move was cut off at its end: the machine stands still until a person decides",
   PEER_UNTRUSTED: "another host did not show the key or the code it was to have",
   WIRE_BROKEN: "the guest sent bytes that are not the protocol, or closed the wire",
+  WIRE_RESET: "a save of the machine ended its connections; the machine goes on",
   WIRE_LIMIT: "the guest sent more than a bound allows",
   GUEST_REFUSED: "the guest agent answered a request with an error",
   EXEC_NOT_FOUND: "the command does not exist in the machine (exit 127)",

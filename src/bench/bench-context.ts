@@ -120,7 +120,7 @@ export class BenchContext implements AsyncDisposable {
     const spec = resolveVmSpec({ image: toVmImage(image), memoryMib: this.memoryMib });
     const greeter = createGreeter();
     const vm = new ManagedVm(hypervisor, { spec, greeter });
-    return new Machine(vm, await vm.boot(signal), greeter.wire(), {
+    return new Machine(vm, await vm.boot(signal), greeter.wire, {
       env: {},
       desk: this.lumina.machines,
       clock: new PausableClock(),

@@ -23,8 +23,11 @@ const reopenMs = 100;
  */
 const restoredTryTimeoutMs = 1_000;
 
+/** between two tries to reach a guest again, in `ms` */
+const reopenRetryMs = 5;
+
 export interface WireGreeter extends Greeter {
-  /** the connection that `greet` made */
+  /** the connection that `greet` made, or the last `reopen` */
   readonly wire: () => WireClient;
 }
 
@@ -64,6 +67,23 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
       greeted = isRestored
         ? await greetRestored(place, vmId, signal, clock)
         : await greetOn(WireClient.open(place, clock), vmId, signal);
+    },
+    reopen: (place) => {
+      greeted = WireClient.open(place, clock);
+      return async (signal) => {
+        for (let timeoutMs = reachTryMs; ; timeoutMs *= 2) {
+          try {
+            await wire().info({ signal, timeoutMs });
+            return;
+          } catch (error) {
+            signal.throwIfAborted();
+            if (!isPassing(error)) throw error;
+          }
+          await setTimeout(reopenRetryMs, undefined, { signal });
+          wire().close();
+          greeted = WireClient.open(place, clock);
+        }
+      };
     },
     measureClock: async (signal) => {
       const client = wire();
@@ -124,11 +144,14 @@ async function greetRestored(
       return await greetOn(client, vmId, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const isPassing =
-        isLuminaGuardError(error, "WIRE_BROKEN") || isLuminaGuardError(error, "TIMEOUT");
-      if (!isPassing) throw error;
+      if (!isPassing(error)) throw error;
     }
   }
+}
+
+/** What another try may mend. */
+function isPassing(error: unknown): boolean {
+  return isLuminaGuardError(error, "WIRE_BROKEN") || isLuminaGuardError(error, "TIMEOUT");
 }
 
 /** over this span a reading's error of about 1 ms is 0.05 % */

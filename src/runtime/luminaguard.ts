@@ -142,7 +142,7 @@ export class LuminaGuard implements AsyncDisposable {
     const { name: backend, accelerator } = hypervisor;
     const desk = this.machines;
     const facts: MachineFacts = { backend, accelerator, nic, canaries };
-    const machine = new Machine(vm, instance, greeter.wire(), {
+    const machine = new Machine(vm, instance, greeter.wire, {
       ...{ env, facts, container },
       ...{ desk, clock },
     });

@@ -22,16 +22,19 @@ export interface MachineFiles {
   readonly pack: (path: string, options?: SignalOption) => AsyncGenerator<Buffer, void, undefined>;
 }
 
-/** @param user whose new files are, as `uid:gid` @default the machine's ordinary user */
-export function filesOf(wire: WireClient, user: string = "1000:1000"): MachineFiles {
+/**
+ * @param wire the machine's wire at the time of each call
+ * @param user whose new files are, as `uid:gid` @default the machine's ordinary user
+ */
+export function filesOf(wire: () => WireClient, user: string = "1000:1000"): MachineFiles {
   const [uid = "1000", gid = "1000"] = user.split(":");
   const owner = { uid, gid };
   return Object.freeze({
-    read: (path, options) => wire.readFile(path, options),
-    write: (path, data, options) => wire.writeFile(path, data, { owner, ...options }),
+    read: (path, options) => wire().readFile(path, options),
+    write: (path, data, options) => wire().writeFile(path, data, { owner, ...options }),
     unpack: async (path, tar, options) => {
-      await wire.sendTar(path, tar, { owner, ...options });
+      await wire().sendTar(path, tar, { owner, ...options });
     },
-    pack: (path, options) => wire.receiveTar(path, options),
+    pack: (path, options) => wire().receiveTar(path, options),
   } satisfies MachineFiles);
 }

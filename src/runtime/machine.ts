@@ -48,7 +48,8 @@ export class Machine implements AsyncDisposable {
   readonly files: MachineFiles;
   readonly #vm: ManagedVm;
   readonly #instance: VmInstance;
-  readonly #wire: WireClient;
+  /** the wire as it is now: a save may end it, and another is made */
+  readonly #wire: () => WireClient;
   /** what runs this machine */
   readonly facts: MachineFacts;
   /** how the image wants its program run; undefined for images of ours */
@@ -56,11 +57,12 @@ export class Machine implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>;
   readonly #desk: MachineDesk;
   readonly #clock: PausableClock;
+  #saving: Promise<unknown> = Promise.resolve();
 
   constructor(
     vm: ManagedVm,
     instance: VmInstance,
-    wire: WireClient,
+    wire: () => WireClient,
     { env, facts, container, desk, clock }: MachineParts,
   ) {
     this.#vm = vm;
@@ -110,13 +112,15 @@ export class Machine implements AsyncDisposable {
       tty,
       stdin: stdin !== undefined,
     };
-    const command = this.#wire.exec(start, { signal });
-    return new ExecHandle(command, options, (error) => this.#explain(error));
+    const wire = this.#wire();
+    const command = wire.exec(start, { signal });
+    return new ExecHandle(command, options, (error) => this.#explain(error, wire));
   }
 
   /** A machine that ended by itself closes the wire first; why it ended says more. */
-  async #explain(error: unknown): Promise<unknown> {
+  async #explain(error: unknown, wire: WireClient): Promise<unknown> {
     if (!isLuminaGuardError(error, "WIRE_BROKEN")) return error;
+    if (wire !== this.#wire()) return endedBySave(this.id, error);
     const late = setTimeout(dyingMs, undefined, { ref: false });
     const end = await Promise.race([this.exited, late]);
     if (end === undefined || end.requested) return error;
@@ -128,12 +132,12 @@ export class Machine implements AsyncDisposable {
 
   /** A byte stream to a port inside the machine. */
   connect(port: number, options: SignalOption = {}): Promise<Duplex> {
-    return this.#wire.connectPort(port, "127.0.0.1", options);
+    return this.#wire().connectPort(port, "127.0.0.1", options);
   }
 
   /** Kills every process in the machine but the guest agent. */
   async quiesce(options: SignalOption = {}): Promise<void> {
-    await this.#wire.quiesce(options);
+    await this.#wire().quiesce(options);
   }
 
   /** the machine is stopped where it was, by whomever, and no wait for it runs out */
@@ -160,7 +164,7 @@ export class Machine implements AsyncDisposable {
 
   /** A stream of the wire for whoever passes another's request on. */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
-    return this.#wire.request(headers);
+    return this.#wire().request(headers);
   }
 
   /** What the machine last wrote on its console. Hostile text. */
@@ -174,21 +178,34 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * Writes the machine as it is now into an empty private folder; it stands still meanwhile. Raises
-   * VM_STATE when it cannot be saved or is frozen, HOST_LIMIT when there is no room.
+   * Writes the machine as it is now into an empty private folder; it stands still meanwhile, and another
+   * save waits for this one. With some hypervisors it ends what is under way over the wire, which is told
+   * by WIRE_RESET. Raises VM_STATE when it cannot be saved or is frozen, HOST_LIMIT when there is no room.
    */
   async save(folder: string, { signal }: SignalOption = {}): Promise<Save> {
-    if (this.#instance.save === undefined) {
+    const { save } = this.#instance;
+    if (save === undefined) {
       throw new LuminaGuardError("VM_STATE", `machine ${this.id} cannot be saved`, {
         hint: "luminaguard vm start  starts machines that can, where the hypervisor can: luminaguard doctor",
       });
     }
+    const saved = this.#saving.then(() => this.#saveNow(save, folder, signal));
+    this.#saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  async #saveNow(
+    save: NonNullable<VmInstance["save"]>,
+    folder: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Save> {
+    signal?.throwIfAborted();
     if (this.isFrozen) {
       throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be saved`, {
         hint: `luminaguard resume ${this.id}  lets it go on`,
       });
     }
-    return this.#instance.save(folder, signal);
+    return save(folder, signal);
   }
 
   /**
@@ -222,11 +239,20 @@ export class Machine implements AsyncDisposable {
 
   /** Ends the machine; nothing of it is left on the host. */
   async stop(graceMs = 0): Promise<void> {
-    this.#wire.close();
+    this.#wire().close();
     await this.#vm.stop(graceMs);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** What was under way over a wire that a save of its machine ended. */
+export function endedBySave(machine: string, cause: unknown): LuminaGuardError {
+  const message = `machine ${machine} was saved meanwhile, which ends every connection to it`;
+  return new LuminaGuardError("WIRE_RESET", message, {
+    hint: "the machine goes on: run it again, or in the background of the machine",
+    cause,
+  });
 }

@@ -32,6 +32,11 @@ export interface Greeter {
   readonly reach: (socketPath: string, signal: AbortSignal) => Promise<void>;
   /** gives the machine its own time, entropy and name, and resolves when the guest said it is done */
   readonly greet: (wire: WirePlace, vmId: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * From this call on whoever speaks to a greeted machine does so on a connection that is made now; what is
+   * under way stays on the one before. Gives what waits until the guest agent answers on it.
+   */
+  readonly reopen: (wire: WirePlace) => (signal: AbortSignal) => Promise<void>;
   /** seconds that pass in the greeted machine in one second of the host */
   readonly measureClock: (signal?: AbortSignal) => Promise<number>;
 }
@@ -168,7 +173,8 @@ export interface VmInstance {
   readonly kill: () => Promise<void>;
   /**
    * Facet of a machine with a memory folder: stops it, writes its memory and devices into an empty private
-   * folder, and lets it go on, whatever fails. One at a time. Raises HOST_LIMIT when there is no room.
+   * folder, and lets it go on, whatever fails. One at a time. Raises HOST_LIMIT when there is no room, and
+   * VM_GONE when it could not go on. Where the wire does not outlive it, the greeter's is another then.
    */
   readonly save?: ((folder: string, signal?: AbortSignal) => Promise<Save>) | undefined;
   /** Facet of a machine with a memory folder: what a machine that arrives elsewhere has to have alike. */

@@ -61,6 +61,8 @@ export interface VmmProcess {
   /** its end is asked for: when it comes, it is no surprise */
   readonly expectEnd: () => void;
   readonly kill: () => Promise<void>;
+  /** Ends a machine that nobody asked to end and that is of no use any more; `exited` gives the reason. */
+  readonly giveUp: (reason: string) => Promise<void>;
   /**
    * Runs a step of its start, which fails with VM_BOOT_FAILED and the process's last words when it
    * dies meanwhile. On any failure nothing is left behind.
@@ -136,18 +138,19 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
   /** whose end is the end of everything inside the walls */
   let first: number | undefined;
   let requested = false;
+  let givenUp: string | undefined;
   const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
     for (const channel of child.channels) channel.destroy();
     const removal = folder.removal();
     const tookTooMuch = await wasOutOfMemory(folder.groups);
     await folder.remove();
     if (removal !== undefined) return { requested, reason: removal };
+    if (givenUp !== undefined) return { requested, reason: givenUp };
     if (tookTooMuch) return { requested, reason: renderOutOfMemory(start.spec) };
     const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
     return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
   });
-  const kill = async (): Promise<void> => {
-    requested = true;
+  const end = async (): Promise<void> => {
     // whoever built the walls waits for the process inside and ends after it; killed with it, it could be first
     if (first !== undefined && !child.hasExited()) killProcess(first);
     else child.kill("SIGKILL");
@@ -155,6 +158,10 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     const timer = setTimeout(() => child.kill("SIGKILL"), killTimeoutMs);
     await exited;
     clearTimeout(timer);
+  };
+  const kill = (): Promise<void> => {
+    requested = true;
+    return end();
   };
   const died = child.exited.then(() => Promise.reject(startFailure(child)));
   died.catch(() => undefined); // an end after the start is told by `exited`
@@ -193,6 +200,10 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
       requested = true;
     },
     kill,
+    giveUp: (reason) => {
+      givenUp ??= reason;
+      return end();
+    },
     orFail,
   };
 }

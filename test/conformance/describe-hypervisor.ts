@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, truncate } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { PausableClock } from "../../src/base/clock.ts";
 import { createGreeter } from "../../src/runtime/greeter.ts";
 import { MachineDesk } from "../../src/runtime/machine-desk.ts";
 import { Machine } from "../../src/runtime/machine.ts";
-import type { Hypervisor } from "../../src/vm/hypervisor.ts";
+import type { Hypervisor, SavedMachine } from "../../src/vm/hypervisor.ts";
 import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import type { VmSpec } from "../../src/vm/spec.ts";
 import { WireClient } from "../../src/wire/wire-client.ts";
@@ -22,6 +22,9 @@ import { isRunning, identifyProcess } from "../../src/process/process-identity.t
 export interface HypervisorUnderTest {
   readonly create: (runtimeDir: string) => Promise<Hypervisor> | Hypervisor;
   readonly spec: () => Promise<VmSpec> | VmSpec;
+  /** the facet of saving and restoring, and what a save does to commands that run
+   * @default it has none, or is tried elsewhere */
+  readonly saves?: { readonly commands: "go on" | "are told" } | undefined;
 }
 
 export function describeHypervisor(name: string, under: HypervisorUnderTest): void {
@@ -44,7 +47,7 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
     async function boot(signal?: AbortSignal): Promise<Machine> {
       const greeter = createGreeter();
       const vm = new ManagedVm(hypervisor, { spec, greeter });
-      const machine = new Machine(vm, await vm.boot(signal), greeter.wire(), {
+      const machine = new Machine(vm, await vm.boot(signal), greeter.wire, {
         env: { GREETING: "hello" },
         desk: new MachineDesk(runtimeDir),
         clock: new PausableClock(),
@@ -210,6 +213,10 @@ export function describeHypervisor(name: string, under: HypervisorUnderTest): vo
       expect(await readdir(runtimeDir)).toEqual([]);
       expect(vmm !== undefined && (await isRunning(vmm))).toBe(false);
     });
+
+    describe.skipIf(under.saves === undefined)("that saves machines", () => {
+      describeSaves(under, () => ({ hypervisor, spec, runtimeDir }));
+    });
   });
 }
 
@@ -227,4 +234,106 @@ async function connectWhenFree(path: string): Promise<net.Socket> {
     socket.on("error", () => undefined);
     if (connected) return socket;
   }
+}
+
+interface Ground {
+  readonly hypervisor: Hypervisor;
+  readonly spec: VmSpec;
+  readonly runtimeDir: string;
+}
+
+/** Promises of a hypervisor with the facets `save` and `restore`. */
+function describeSaves({ saves }: HypervisorUnderTest, ground: () => Ground): void {
+  let folder: string;
+  const machines: Machine[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "lg-saved-"));
+  });
+  afterEach(async () => {
+    await Promise.all(machines.splice(0).map((machine) => machine.stop()));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function start(saved?: SavedMachine): Promise<Machine> {
+    const { hypervisor, spec, runtimeDir } = ground();
+    const memoryFolder = await mkdtemp(join(folder, "memory-"));
+    const greeter = createGreeter(undefined, saved !== undefined);
+    const vm = new ManagedVm(hypervisor, { spec, greeter, memoryFolder }, saved);
+    const machine = new Machine(vm, await vm.boot(), greeter.wire, {
+      env: {},
+      desk: new MachineDesk(runtimeDir),
+      clock: new PausableClock(),
+      facts: { backend: hypervisor.name, accelerator: "", nic: spec.nic, canaries: [] },
+    });
+    machines.push(machine);
+    return machine;
+  }
+
+  async function save(machine: Machine): Promise<SavedMachine> {
+    const to = await mkdtemp(join(folder, "saved-"));
+    const { key, stopMs } = await machine.save(to);
+    expect(stopMs).toBeGreaterThan(0);
+    return { folder: to, key };
+  }
+
+  async function tell(machine: Machine, script: string): Promise<string> {
+    const { stdout } = await machine.exec(["sh", "-c", script], { cwd: "/" });
+    return stdout.trim();
+  }
+  const identity = "cat /etc/hostname /etc/machine-id /proc/sys/kernel/random/boot_id";
+
+  it("saves a machine that goes on as it was, and its commands go on or are told", async () => {
+    const machine = await start();
+    const before = await tell(machine, identity);
+    const command = machine.exec(["sh", "-c", "sleep 0.5; echo done"], { cwd: "/" });
+    const outcome = command.then(
+      ({ stdout }) => stdout.trim(),
+      (error: unknown) => (error as { code?: unknown }).code,
+    );
+    const saved = save(machine);
+    expect(await outcome).toBe(saves?.commands === "go on" ? "done" : "WIRE_RESET");
+    expect(await tell(machine, "echo asked meanwhile")).toBe("asked meanwhile");
+    await saved;
+    expect(await tell(machine, identity)).toBe(before);
+    await machine.files.write("/tmp/later", "written after it was saved");
+    expect(String(await machine.files.read("/tmp/later"))).toMatch(/^written after/);
+  });
+
+  it("restores a machine any number of times, each as one of its own that can be saved again", async () => {
+    const machine = await start();
+    const pid = await tell(machine, "echo 1 >/tmp/n; sleep 1000 >/dev/null 2>&1 & echo $!");
+    const first = await save(machine);
+    await tell(machine, "echo 2 >/tmp/n");
+    const [one, other] = [await start(first), await start(first)];
+    expect([one.kind, other.kind]).toEqual(["restored", "restored"]);
+    for (const each of [one, other]) {
+      expect(await tell(each, `kill -0 ${pid} && cat /tmp/n`)).toBe("1");
+    }
+    const names = await Promise.all([machine, one, other].map((each) => tell(each, identity)));
+    const lines = names.flatMap((text) => text.split("\n"));
+    expect(new Set(lines).size).toBe(9);
+    await tell(one, "echo 3 >/tmp/n");
+    const deep = await start(await save(one));
+    expect(await tell(deep, `kill -0 ${pid} && cat /tmp/n`)).toBe("3");
+    expect(await tell(other, "cat /tmp/n")).toBe("1");
+  });
+
+  it("refuses to restore what another hypervisor, version, processor or image saved, or what is cut short", async () => {
+    const machine = await start();
+    const saved = await save(machine);
+    await machine.stop();
+    for (const part of ["backend", "version", "cpu", "imageDigest", "arguments"] as const) {
+      const key = { ...saved.key, [part]: "another" };
+      await expect(start({ ...saved, key })).rejects.toMatchObject({
+        code: "SNAPSHOT_MISMATCH",
+        details: { part },
+      });
+    }
+    const [state = ""] = (await readdir(saved.folder)).filter((name) => name.includes("state"));
+    const { size } = await stat(join(saved.folder, state));
+    await truncate(join(saved.folder, state), Math.floor(size / 2));
+    await expect(start(saved)).rejects.toThrow();
+    expect(await readdir(ground().runtimeDir)).toEqual([]);
+  });
 }

@@ -61,6 +61,7 @@ if (binary !== undefined && reason === undefined) {
   describeHypervisor("firecracker itself, with templates", {
     create: (runtimeDir) => createReal(runtimeDir, binary),
     spec: baseSpec,
+    saves: { commands: "are told" },
   });
 }
 
@@ -78,4 +79,5 @@ describeHypervisor("firecracker with templates, on a stand-in that emulates its 
     });
   },
   spec: baseSpec,
+  saves: { commands: "are told" },
 });

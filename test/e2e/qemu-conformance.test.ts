@@ -17,6 +17,7 @@ describeHypervisor("qemu with templates", {
     return (await lumina.host.select(await lumina.host.openImage("base"))).hypervisor;
   },
   spec: baseSpec,
+  saves: { commands: "go on" },
 });
 
 test("a machine's process is the hypervisor and not its walls, as soon as there is a machine", async () => {

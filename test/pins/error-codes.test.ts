@@ -26,6 +26,7 @@ it("the error codes are these", () => {
     "MIGRATION_IN_DOUBT",
     "PEER_UNTRUSTED",
     "WIRE_BROKEN",
+    "WIRE_RESET",
     "WIRE_LIMIT",
     "GUEST_REFUSED",
     "EXEC_NOT_FOUND",

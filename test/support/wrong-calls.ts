@@ -1,5 +1,5 @@
 /** Calls of Firecracker's API in an order and a form that it refuses, and whether it does. */
-import { listFreeze, listThaw } from "../../src/vm/backends/firecracker/calls.ts";
+import { listFreeze, listSave, listThaw } from "../../src/vm/backends/firecracker/calls.ts";
 import type { ApiCall } from "../../src/vm/backends/firecracker/calls.ts";
 import { capabilitiesOf } from "../../src/vm/backends/firecracker/versions.ts";
 
@@ -17,6 +17,7 @@ export function listWrongCalls(version: string): readonly JudgedCall[] {
   const refused: ApiCall[] = [
     // nothing runs
     ...listFreeze(),
+    ...Object.values(listSave()),
     put("/actions", { action_type: "InstanceStart" }),
     put("/actions", { action_type: "FlushMetrics" }),
     // unknown fields, wrong types, missing fields, words that are none of theirs

@@ -10,6 +10,7 @@ import { readJournal } from "../../vm/migration/journal.ts";
 import { WireClient } from "../../wire/wire-client.ts";
 import { ExecHandle } from "../exec-handle.ts";
 import type { ExecOptions } from "../exec-handle.ts";
+import { endedBySave } from "../machine.ts";
 import { filesOf } from "../machine-files.ts";
 import type { MachineFiles } from "../machine-files.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
@@ -21,6 +22,8 @@ interface SignalOption {
 
 /** longest wait for a supervisor to take a connection, in `ms` */
 const connectTimeoutMs = 5_000;
+/** longest wait for a supervisor that is asked whether its machine runs, in `ms` */
+const statusTimeoutMs = 5_000;
 
 export class KeptMachine implements Disposable {
   readonly kept: Kept;
@@ -34,7 +37,7 @@ export class KeptMachine implements Disposable {
     this.kept = kept;
     this.#wire = wire;
     this.#supervisor = supervisor;
-    this.files = filesOf(wire, kept.run?.image?.user);
+    this.files = filesOf(() => wire, kept.run?.image?.user);
   }
 
   /** Raises VM_STATE when it does not run, VM_GONE when its supervisor does not answer. */
@@ -117,6 +120,11 @@ export class KeptMachine implements Disposable {
     if (!isLuminaGuardError(error, "WIRE_BROKEN")) return error;
     const moved = await requireHere(this.kept, error).catch((reason: unknown) => reason);
     if (moved !== undefined) return moved;
+    const isHeld = await this.status({ signal: AbortSignal.timeout(statusTimeoutMs) }).then(
+      () => true,
+      () => false,
+    );
+    if (isHeld) return endedBySave(this.name, error);
     return new LuminaGuardError("VM_GONE", `machine ${this.name} ended`, {
       hint: `luminaguard vm ls  says why`,
       cause: error,

@@ -14,6 +14,7 @@ import {
   listBoot,
   listFreeze,
   listObserving,
+  listSave,
   listThaw,
 } from "../../../src/vm/backends/firecracker/calls.ts";
 import { capabilitiesOf } from "../../../src/vm/backends/firecracker/versions.ts";
@@ -37,6 +38,7 @@ describe("what Firecracker is told", () => {
           ...listObserving(),
           ...listBoot({ spec, architecture }),
           ...listFreeze(),
+          ...Object.values(listSave()),
           ...listThaw(capabilitiesOf(version)),
         ];
         for (const { method, path, body } of said) {
@@ -50,10 +52,11 @@ describe("what Firecracker is told", () => {
 
   it("names no file by a path of the host, and no network card", () => {
     const spec = resolveVmSpec({ image });
-    const said = [...listObserving(), ...listBoot({ spec, architecture: "x64" }), ...listFreeze()];
+    const saving = [...listFreeze(), ...Object.values(listSave())];
+    const said = [...listObserving(), ...listBoot({ spec, architecture: "x64" }), ...saving];
     for (const { path, body } of said) {
       for (const [field, value] of Object.entries(body)) {
-        if (/path/.test(field)) expect(value, field).toMatch(/^[a-z.]+$/);
+        if (/path/.test(field)) expect(value, field).toMatch(/^[a-z.-]+$/);
       }
       expect(path).not.toContain("network");
     }

@@ -14,6 +14,7 @@ const greeter: Greeter = {
   prepare: done,
   reach: done,
   greet: done,
+  reopen: () => () => Promise.resolve(),
   measureClock: () => Promise.resolve(1),
 };
 const config = { spec: resolveVmSpec({ image }), greeter };

@@ -24,6 +24,9 @@ export const names = {
   metrics: "metrics",
   memory: "memory",
   state: "state",
+  /** what a running machine is saved into: it may have been loaded from the two above */
+  savedMemory: "saved-memory",
+  savedState: "saved-state",
 } as const;
 
 /** A file of the host under a name in the working folder. */
@@ -91,14 +94,23 @@ function listDrives({ image }: VmSpec): readonly ApiCall[] {
 
 /** A running machine into the files of a snapshot; it stays stopped. */
 export function listFreeze(): readonly ApiCall[] {
-  return [
-    { method: "PATCH", path: "/vm", body: { state: "Paused" } },
-    put("/snapshot/create", {
-      snapshot_type: "Full",
-      snapshot_path: names.state,
-      mem_file_path: names.memory,
-    }),
-  ];
+  return [pause, createSnapshot(names.state, names.memory)];
+}
+
+/** The same in three steps: whatever becomes of the second, the third lets the machine go on. */
+export function listSave(): Readonly<Record<"pause" | "create" | "resume", ApiCall>> {
+  return { pause, create: createSnapshot(names.savedState, names.savedMemory), resume };
+}
+
+const pause: ApiCall = { method: "PATCH", path: "/vm", body: { state: "Paused" } };
+const resume: ApiCall = { method: "PATCH", path: "/vm", body: { state: "Resumed" } };
+
+function createSnapshot(state: string, memory: string): ApiCall {
+  return put("/snapshot/create", {
+    snapshot_type: "Full",
+    snapshot_path: state,
+    mem_file_path: memory,
+  });
 }
 
 /** A machine from the files of a snapshot, running. */

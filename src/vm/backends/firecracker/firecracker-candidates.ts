@@ -24,7 +24,7 @@ export function offerFirecracker(host: CandidateHost): readonly Candidate[] {
     {
       backend: "firecracker",
       accelerator: "kvm",
-      can: { templates: true, snapshots: false, networkCard: false },
+      can: { templates: true, snapshots: true, networkCard: false },
       proof,
       canaryTimeoutMs,
       countsTicks: false,

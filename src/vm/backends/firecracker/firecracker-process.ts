@@ -16,6 +16,7 @@ import { listObserving, names } from "./calls.ts";
 import type { ApiCall, PlacedFile } from "./calls.ts";
 import { jailCommand } from "./jail.ts";
 import { relayVsock } from "./vsock-relay.ts";
+import type { VsockRelay } from "./vsock-relay.ts";
 
 export interface FirecrackerStart {
   readonly binary: string;
@@ -39,12 +40,16 @@ export interface FirecrackerProcess {
   readonly api: FirecrackerApi;
   /** where the machine's wire is */
   readonly wirePath: string;
+  /** what carries it */
+  readonly relay: VsockRelay;
   /** a file of its working folder, while it runs */
   readonly pathOf: (name: string) => string;
   /** settles when the process is gone and the machine's folder removed */
   readonly exited: Promise<VmExit>;
   readonly consoleTail: () => string;
   readonly kill: () => Promise<void>;
+  /** Ends a machine that is of no use any more; `exited` gives the reason. */
+  readonly giveUp: (reason: string) => Promise<void>;
 }
 
 /** what the guest agent listens on: guest/internal/link */
@@ -54,7 +59,7 @@ const setUpTimeoutMs = 10_000;
 const callTimeoutMs = 30_000;
 /** descriptors for whoever builds the walls: see `startChild` */
 const fds = { info: 3, gate: 4 } as const;
-/** written files beside the machine's memory: its log and its counters */
+/** written files beside the machine's memory: its log, its counters, its devices */
 const besideMemoryBytesMax = 64 * 1024 ** 2;
 
 /** Starts Firecracker and tells it what to run. On failure nothing is left behind. */
@@ -67,15 +72,15 @@ export async function startFirecracker(
   const pathOf = (name: string): string => join(workFolder, name);
   const api = new FirecrackerApi(pathOf(names.api), clock);
   const wirePath = join(folder.path, "wire.sock");
-  await vmm.orFail(async (died) => {
+  const relay = await vmm.orFail(async (died) => {
     await Promise.race([api.ready(setUpTimeoutMs, signal), died]);
     const options = { timeoutMs: callTimeoutMs, signal };
     await Promise.race([api.tell([...listObserving(), ...start.calls], options), died]);
-    const relay = await relayVsock({ wirePath, vsockPath: pathOf(names.vsock), guestPort });
-    void vmm.exited.then(relay.close);
+    return relayVsock({ wirePath, vsockPath: pathOf(names.vsock), guestPort });
   });
-  const { pid, exited, consoleTail, kill } = vmm;
-  return { pid, api, wirePath, pathOf, exited, consoleTail, kill };
+  void vmm.exited.then(relay.close);
+  const { pid, exited, consoleTail, kill, giveUp } = vmm;
+  return { pid, api, wirePath, relay, pathOf, exited, consoleTail, kill, giveUp };
 }
 
 interface LaunchedVmm {

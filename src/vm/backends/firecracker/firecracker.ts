@@ -3,8 +3,9 @@
  * a snapshot, and every machine is then a copy-on-write clone of it; without, each machine boots.
  */
 import { createHash } from "node:crypto";
-import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { release } from "node:os";
+import { join } from "node:path";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import { orDeath } from "../../boot-step.ts";
 import type { ConfinementTools } from "../../confinement.ts";
@@ -12,6 +13,8 @@ import type {
   Hypervisor,
   HypervisorFeatures,
   Probe,
+  SaveKey,
+  SavedMachine,
   SpawnConfig,
   SpawnKind,
   VmInstance,
@@ -21,15 +24,19 @@ import type { ReleaseProgram, Versions } from "../../jailer.ts";
 import { kvmDevice, requireKvm } from "../../kvm-device.ts";
 import { createMachineFolder } from "../../machine-folder.ts";
 import type { MachineFolder } from "../../machine-folder.ts";
+import { copyMemory } from "../../memory-file.ts";
+import { describeHostProcessor } from "../../processor.ts";
 import { refuseNic, requireHonoured } from "../../require-honoured.ts";
+import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
 import { TemplateSource } from "../../template-source.ts";
 import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
 import { listBoot, listFreeze, listThaw, names } from "./calls.ts";
-import type { PlacedFile } from "./calls.ts";
+import type { ApiCall, PlacedFile } from "./calls.ts";
 import { findFirecracker } from "./firecracker-binary.ts";
 import { startFirecracker } from "./firecracker-process.ts";
 import type { FirecrackerProcess, FirecrackerStart } from "./firecracker-process.ts";
+import { freezeTimeoutMs, readState, savedFiles, saveMachine } from "./save.ts";
 import { capabilitiesOf } from "./versions.ts";
 
 export interface FirecrackerOptions {
@@ -49,11 +56,6 @@ export interface FirecrackerOptions {
   /** @default "/dev/kvm" */
   readonly kvmPath?: string | undefined;
 }
-
-/** device state of a machine; about 20 KiB and what its devices hold */
-const stateBytesMax = 64 * 1024 ** 2;
-/** longest that writing a machine's memory out may take, in `ms` */
-const freezeTimeoutMs = 120_000;
 
 export class FirecrackerHypervisor implements Hypervisor {
   readonly name = "firecracker";
@@ -92,15 +94,53 @@ export class FirecrackerHypervisor implements Hypervisor {
     const startedAt = performance.now();
     requireHonoured(this, config.spec);
     const { launched, kind } = await this.#start(config, signal);
-    const { vmm, folder } = launched;
-    try {
-      await orDeath(vmm, config, signal, (scope) =>
-        config.greeter.greet(vmm.wirePath, folder.id, scope),
-      );
-    } catch (error) {
-      await vmm.kill();
-      throw error;
+    await greet(launched, config, signal);
+    return this.#instance(launched, config, { kind, startedAt });
+  }
+
+  async restore(
+    saved: SavedMachine,
+    config: SpawnConfig,
+    signal?: AbortSignal,
+  ): Promise<VmInstance> {
+    const startedAt = performance.now();
+    requireHonoured(this, config.spec);
+    if (config.memoryFolder === undefined) {
+      // what it maps must not change as long as it runs: what is saved is its owner's to remove
+      throw new LuminaGuardError("CONFIG_INVALID", "a restored machine needs a memory folder");
     }
+    requireSameKey(saved.key, await this.saveKey(config.spec));
+    config.onPhase?.("restoring");
+    const state = await readState(join(saved.folder, savedFiles.state));
+    const ramPath = join(config.memoryFolder, names.memory);
+    await copyMemory(join(saved.folder, savedFiles.memory), ramPath, signal);
+    await chmod(ramPath, 0o644); // the folder is private: this opens it to the machine's own user
+    const launched = await this.#clone({ ramPath, state }, config, signal);
+    await greet(launched, config, signal);
+    return this.#instance(launched, config, { kind: "restored", startedAt });
+  }
+
+  /** What a machine of this spec that is saved here has in common with whoever loads it. */
+  async saveKey(spec: VmSpec): Promise<SaveKey> {
+    const { version } = await this.#findBinary();
+    // KVM is half of it: snapshots are not promised to load on another kernel (snapshot-support.md)
+    const kernel = /^\d+\.\d+/.exec(release())?.[0] ?? release();
+    const calls = this.#neutralCalls(spec);
+    return {
+      backend: `${this.name}/${this.accelerator}`,
+      version,
+      cpu: `${await describeHostProcessor()}, KVM of Linux ${kernel}`,
+      imageDigest: spec.image.digest,
+      arguments: createHash("sha256").update(JSON.stringify(calls)).digest("hex"),
+    };
+  }
+
+  #instance(
+    { folder, vmm, saveTo }: Launched,
+    config: SpawnConfig,
+    { kind, startedAt }: { readonly kind: SpawnKind; readonly startedAt: number },
+  ): VmInstance {
+    const { spec } = config;
     return {
       id: folder.id,
       pid: vmm.pid,
@@ -110,6 +150,15 @@ export class FirecrackerHypervisor implements Hypervisor {
       exited: vmm.exited,
       stop: vmm.kill, // a machine holds nothing that its end could lose
       kill: vmm.kill,
+      saveKey: saveTo === undefined ? undefined : () => this.saveKey(spec),
+      save:
+        saveTo === undefined
+          ? undefined
+          : async (to, signal) => {
+              const key = await this.saveKey(spec);
+              const parts = { vmm, memoryPath: saveTo, config };
+              return { key, stopMs: await saveMachine(parts, to, signal) };
+            },
     };
   }
 
@@ -143,23 +192,26 @@ export class FirecrackerHypervisor implements Hypervisor {
   /** Everything that could change a template, or a clone's being able to run it, as one hash. */
   async templateKey(spec: VmSpec): Promise<string> {
     const { version, fingerprint } = await this.#findBinary();
-    const { architecture } = this.#options;
     const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
     const processor = /^(model name|flags|Features)\s*:.*$/gm;
     const host = [release(), ...new Set(cpuinfo.match(processor))];
-    const neutral = { ...spec, image: { ...spec.image, kernelPath: "", initramfsPath: "" } };
-    const calls = listBoot({ spec: neutral, architecture });
+    const calls = this.#neutralCalls(spec);
     const facts = ["firecracker 1", spec.image.digest, version, fingerprint, host, calls];
     return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   }
 
+  /** What a machine is told, without what differs from machine to machine. */
+  #neutralCalls(spec: VmSpec): readonly ApiCall[] {
+    const { architecture } = this.#options;
+    const neutral = { ...spec, image: { ...spec.image, kernelPath: "", initramfsPath: "" } };
+    return listBoot({ spec: neutral, architecture });
+  }
+
   async #freeze(draft: TemplateDraft, config: SpawnConfig, signal?: AbortSignal): Promise<Buffer> {
     config.onPhase?.("freezing template");
-    await writeFile(draft.ramPath, "");
-    // the folder above is private, so this opens it to the machine's own user and nobody else
-    await chmod(draft.ramPath, this.#options.tools.asRoot ? 0o666 : 0o600);
+    await this.#makeWritable(draft.ramPath);
     const memory = { name: names.memory, path: draft.ramPath, writable: true };
-    const { vmm } = await this.#boot(config, [memory], signal);
+    const { vmm } = await this.#boot({ ...config, memoryFolder: undefined }, [memory], signal);
     try {
       await orDeath(vmm, config, signal, (scope) => config.greeter.prepare(vmm.wirePath, scope));
       await vmm.api.tell(listFreeze(), { timeoutMs: freezeTimeoutMs, signal });
@@ -188,7 +240,7 @@ export class FirecrackerHypervisor implements Hypervisor {
   }
 
   async #clone(
-    { ramPath, state }: Template,
+    { ramPath, state }: Pick<Template, "ramPath" | "state">,
     config: SpawnConfig,
     signal: AbortSignal | undefined,
   ): Promise<Launched> {
@@ -199,7 +251,7 @@ export class FirecrackerHypervisor implements Hypervisor {
   }
 
   async #launch(
-    { spec, onFrozen, clock }: SpawnConfig,
+    { spec, onFrozen, clock, memoryFolder }: SpawnConfig,
     own: Pick<FirecrackerStart, "files" | "calls" | "state">,
     signal: AbortSignal | undefined,
   ): Promise<Launched> {
@@ -212,9 +264,19 @@ export class FirecrackerHypervisor implements Hypervisor {
     if (onFrozen !== undefined) folder.watchFrozen(onFrozen);
     const { layerPath } = spec.image;
     const layer = layerPath === undefined ? [] : [readOnly(names.layer, layerPath)];
-    const files = [...own.files, ...layer];
+    const saveTo = memoryFolder && join(memoryFolder, names.savedMemory);
+    if (saveTo !== undefined) await this.#makeWritable(saveTo);
+    const saved =
+      saveTo === undefined ? [] : [{ name: names.savedMemory, path: saveTo, writable: true }];
+    const files = [...own.files, ...layer, ...saved];
     const start = { ...own, binary, spec, folder, tools, files, kvmPath, jailer, clock };
-    return { folder, vmm: await startFirecracker(start, signal) };
+    return { folder, vmm: await startFirecracker(start, signal), saveTo };
+  }
+
+  /** An empty file. The folder above is private, so this opens it to the machine's own user and nobody else. */
+  async #makeWritable(path: string): Promise<void> {
+    await writeFile(path, "");
+    await chmod(path, this.#options.tools.asRoot ? 0o666 : 0o600);
   }
 
   #findBinary(): Promise<ReleaseProgram> {
@@ -227,6 +289,23 @@ export class FirecrackerHypervisor implements Hypervisor {
 interface Launched {
   readonly folder: MachineFolder;
   readonly vmm: FirecrackerProcess;
+  /** what its memory is written into when it is saved, if it can be */
+  readonly saveTo: string | undefined;
+}
+
+async function greet(
+  { vmm, folder }: Launched,
+  config: SpawnConfig,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await orDeath(vmm, config, signal, (scope) =>
+      config.greeter.greet(vmm.wirePath, folder.id, scope),
+    );
+  } catch (error) {
+    await vmm.kill();
+    throw error;
+  }
 }
 
 function readOnly(name: string, path: string): PlacedFile {
@@ -238,12 +317,4 @@ function isRefusal(error: unknown): boolean {
   return (
     isLuminaGuardError(error, "HYPERVISOR_REFUSED") || isLuminaGuardError(error, "VM_BOOT_FAILED")
   );
-}
-
-async function readState(path: string): Promise<Buffer> {
-  const { size } = await stat(path);
-  if (size > stateBytesMax) {
-    throw new LuminaGuardError("WIRE_LIMIT", `the device state has ${size} bytes`);
-  }
-  return readFile(path);
 }

@@ -6,13 +6,22 @@
  *
  * A relay, and not a word that every client says: clients stay what they are for every backend, and what
  * waits for the guest to come up is in one place. Bytes pass through this process once more for it.
+ *
+ * A snapshot resets vsock: in the guest every connection ends when the machine goes on, and Firecracker does
+ * not tell the host's ends (docs/snapshotting/snapshot-support.md, "Vsock device reset"). So they are ended here.
  */
 import { once } from "node:events";
 import { chmod } from "node:fs/promises";
 import net from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { createDeferred } from "../../../base/deferred.ts";
+import type { Deferred } from "../../../base/deferred.ts";
 
 export interface VsockRelay {
+  /** Connections that are made from now on wait for `renew`. */
+  readonly hold: () => void;
+  /** Ends the connections that were there before `hold`, and lets those go on that were made since. */
+  readonly renew: () => void;
   /** Ends every connection and listens no more. */
   readonly close: () => void;
 }
@@ -38,17 +47,30 @@ const connectionsMax = 64;
 export async function relayVsock(options: RelayOptions): Promise<VsockRelay> {
   const over = new AbortController();
   const open = new Set<net.Socket>();
+  let before: readonly net.Socket[] = [];
+  let held: Deferred<undefined> | undefined;
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
     open.add(client);
     client.on("error", () => undefined); // closed with its other half, below
     client.once("close", () => open.delete(client));
-    void join(client, options, over.signal);
+    const through = held?.promise ?? Promise.resolve();
+    void through.then(() => join(client, options, over.signal));
   });
   server.maxConnections = connectionsMax;
   server.listen(options.wirePath);
   await once(server, "listening");
   await chmod(options.wirePath, 0o600);
   return {
+    hold: () => {
+      before = [...open];
+      held = createDeferred();
+    },
+    renew: () => {
+      for (const client of before) client.destroy();
+      before = [];
+      held?.resolve(undefined);
+      held = undefined;
+    },
     close: () => {
       over.abort();
       for (const client of open) client.destroy();

@@ -1,11 +1,10 @@
 /** A running machine into files, and what is needed to load them: memory is copied, devices are written. */
-import { createHash } from "node:crypto";
-import { chmod, readFile, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../base/clock.ts";
 import { toHostError } from "../../../base/host-error.ts";
 import { copyMemory } from "../../memory-file.ts";
+import { describeHostProcessor } from "../../processor.ts";
 import type { Accelerator } from "./qemu-args.ts";
 import { freeze } from "./freeze.ts";
 import type { QemuProcess } from "./qemu-process.ts";
@@ -57,8 +56,5 @@ export async function describeProcessor(
     const rate = tscKhz === undefined ? "any rate" : `${Math.round(tscKhz / 10_000) * 10} MHz`;
     return `emulated, counting at ${rate}`;
   }
-  const cpuinfo = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
-  const flags = /^(flags|Features)\s*:.*$/m.exec(cpuinfo)?.[0] ?? "";
-  const digest = createHash("sha256").update(flags).digest("hex").slice(0, 12);
-  return `${cpus()[0]?.model.trim() ?? process.arch}, features ${digest}`;
+  return describeHostProcessor();
 }
