@@ -10,6 +10,7 @@ import { createCliHome } from "../support/cli.ts";
 import type { CliHome, CliResult } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { areGone, listFamily } from "../support/host-process.ts";
+import { openTerminal } from "../support/terminal.ts";
 
 /** what the kernel may take to end a killed process's family */
 const deathMs = 2_000;
@@ -148,6 +149,30 @@ describe("a kept machine", () => {
   });
 });
 
+describe("a shell in a kept machine", () => {
+  it("has a terminal that follows the window, and leaves with the shell's own code", async () => {
+    await start("work");
+    using terminal = openTerminal(home, ["vm", "shell", "work"]);
+    const says = async (line: string, answer: string): Promise<void> => {
+      terminal.types(`${line}\r`);
+      await terminal.sees(answer);
+    };
+    await terminal.sees(/[#$]$/m);
+    await says("echo $((6 * 7))-$(id -u)", "42-1000");
+    await says("echo size $(stty size)", "size 40 100");
+    terminal.resize(70, 20);
+    await eventually("the window's new size", async () => {
+      terminal.types("clear; echo size $(stty size)\r");
+      return (await terminal.sees(/size \d+ \d+/)).includes("size 20 70");
+    });
+    await says("sleep 1000", "sleep 1000");
+    terminal.press("C-c");
+    await says("echo after $?", "after 130");
+    await says("exit 3", "exit code 3");
+    expect((await one("work")).state).toBe("running");
+  });
+});
+
 describe("the name of a kept machine", () => {
   it("is claimed by one of two that want it at the same time", async () => {
     const both = await Promise.all([
@@ -207,6 +232,31 @@ describe("a supervisor that is killed", () => {
     await areGone(family, deathMs);
     expect(await list()).toEqual([]);
     expect(await home.leftovers()).toEqual([]);
+  });
+
+  it("while it takes a machine back leaves the snapshot, and another try takes it back", async () => {
+    const { supervisorPid } = await start("work");
+    await say("work", "sh", "-c", "echo kept > /tmp/file");
+    await vm("snapshot", "work", "--name", "before");
+    const child = home.start(["vm", "restore", "work", "before"]);
+    child.stdin.end();
+    const runPath = join(home.stateDir, "machines/work/run.json");
+    const supervisor = await eventually("another supervisor restores it", () => {
+      const run = JSON.parse(readFileSync(runPath, "utf8")) as {
+        readonly supervisor: { readonly pid: number };
+        readonly machine: string | null;
+      };
+      return run.supervisor.pid !== supervisorPid && run.machine === null && run.supervisor.pid;
+    });
+    const family = await listFamily(supervisor);
+    process.kill(supervisor, "SIGKILL");
+    const [exitCode] = (await once(child, "close")) as [number];
+    expect(exitCode).toBe(125);
+    await areGone(family, deathMs);
+    expect((await one("work")).state).toBe("failed");
+    expect(await home.leftovers()).toEqual([]);
+    expect(await vm("restore", "work", "before")).toMatchObject({ exitCode: 0 });
+    expect(await say("work", "cat", "/tmp/file")).toBe("kept\n");
   });
 
   it("is not needed by its machine's end: a hypervisor that dies is told of with the reason", async () => {

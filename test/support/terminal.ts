@@ -18,6 +18,8 @@ export interface Terminal extends Disposable {
   readonly answers: (key: string, text: string | RegExp) => Promise<string>;
   /** Types bytes at once, as a terminal does that answers a program's question. */
   readonly types: (bytes: string) => void;
+  /** Gives the window another size, as a person drags its corner. */
+  readonly resize: (columns: number, rows: number) => void;
   /** Closes the terminal, as a person closes its window. */
   readonly close: () => void;
 }
@@ -89,6 +91,8 @@ export function openTerminal(
         },
         30_000,
       ),
+    resize: (columns, rows) =>
+      void tmux("resize-window", "-x", String(columns), "-y", String(rows)),
     close,
     [Symbol.dispose]: close,
   };
