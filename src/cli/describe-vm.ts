@@ -212,9 +212,10 @@ function describeSnapshots(vm: Command, io: CliIo, done: Done, load: Load, json:
 
 function describeMoves(vm: Command, io: CliIo, done: Done, load: Load, json: Json): void {
   json(vm.command("migrate"))
-    .description("move a running machine to another host")
+    .summary("move one to another host or a file")
+    .description("move a running machine to another host, or into a file")
     .argument("<machine>", machineHelp)
-    .option("--to <host:port>", "where luminaguard vm receive listens")
+    .option("--to <host:port|file>", "where vm receive listens; or a file that is not there yet")
     .option("--pin <fingerprint>", "the key that it prints")
     .option("--code <code>", "the one-time code that it prints")
     .option("--resolve", "decide a move that was cut off at its end")
@@ -226,6 +227,7 @@ function describeMoves(vm: Command, io: CliIo, done: Done, load: Load, json: Jso
       "after",
       examples([
         ["a move", "luminaguard vm migrate work --to 192.0.2.7:7400 --pin KEY --code CODE"],
+        ["into a file", "luminaguard vm migrate work --to work.machine"],
         ["after a cut", "luminaguard vm migrate work --resolve --there"],
       ]),
     )
@@ -233,14 +235,21 @@ function describeMoves(vm: Command, io: CliIo, done: Done, load: Load, json: Jso
       done(load().then(({ vmMigrate }) => vmMigrate(io, word, options))),
     );
   json(vm.command("receive"))
-    .description("take machines that other hosts send")
+    .summary("take one that another host sends")
+    .description("take machines that other hosts send, or one out of a file")
+    .argument("[file]", "what luminaguard vm migrate --to FILE made")
     .option("--listen <host:port>", "where to listen; port 0 is any that is free")
     .option("--allow <fingerprint>", "take them from this key, and not by a code", collect)
     .option("--name <name>", "what to call the machine here")
     .option("--once", "end when one has arrived")
     .addHelpText(
       "after",
-      examples([["one machine", "luminaguard vm receive --listen 0.0.0.0:7400 --once"]]),
+      examples([
+        ["one machine", "luminaguard vm receive --listen 0.0.0.0:7400 --once"],
+        ["out of a file", "luminaguard vm receive work.machine"],
+      ]),
     )
-    .action((options: Options) => done(load().then(({ vmReceive }) => vmReceive(io, options))));
+    .action((file: string | undefined, options: Options) =>
+      done(load().then(({ vmReceive }) => vmReceive(io, file, options))),
+    );
 }

@@ -3,10 +3,17 @@ import { escapeText } from "../base/escape-text.ts";
 import { renderBytes } from "../runtime/values.ts";
 import type { Kept, KeptEvent, Snapshot, Started, TreeNode } from "../runtime/values.ts";
 
-export function keptJson({ record, run, state, reason }: Kept): Readonly<Record<string, unknown>> {
+export function keptJson({
+  record,
+  run,
+  state,
+  reason,
+  doubt,
+}: Kept): Readonly<Record<string, unknown>> {
   const { id, name, image, memoryMib, vcpus, workspace, checkpoint, parent, createdAt } = record;
   return {
-    ...{ id, name, state, reason, machine: state === "running" ? (run?.machine ?? null) : null },
+    ...{ id, name, state, reason, doubt },
+    ...{ machine: state === "running" ? (run?.machine ?? null) : null },
     ...{ supervisorPid: state === "running" ? (run?.supervisor.pid ?? null) : null },
     ...{
       image,
@@ -22,15 +29,16 @@ export function keptJson({ record, run, state, reason }: Kept): Readonly<Record<
 
 /** One line, of at most `columns` where that is given. */
 export function renderKept(
-  { record, run, state, reason }: Kept,
+  { record, run, state, reason, doubt }: Kept,
   columns: number = Infinity,
 ): string {
   const machine = state === "running" ? (run?.machine ?? "") : "";
   const when = record.createdAt.slice(0, 16).replace("T", " ");
   const what = `${record.image} · ${record.memoryMib} MiB`;
   const why = state === "failed" && reason !== null ? `  ${escapeText(reason)}` : "";
-  const cells = [record.name.padEnd(16), record.id, state.padEnd(8), machine.padEnd(8), when, what];
-  const line = `${cells.join("  ")}${why}`;
+  const how = doubt === null ? state : "in doubt";
+  const cells = [record.name.padEnd(16), record.id, how.padEnd(8), machine.padEnd(8), when, what];
+  const line = `${cells.join("  ")}${doubt === null ? why : `  ${escapeText(doubt.why)}`}`;
   return line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
 }
 

@@ -8,7 +8,7 @@ import type { ContainerConfig } from "../image/manifest.ts";
 import type { CanaryResult } from "../vm/canary.ts";
 import type { Nic } from "../vm/spec.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
-import type { Departure, Save, SaveKey, VmExit, VmInstance } from "../vm/hypervisor.ts";
+import type { Departure, Save, SaveKey, Suspension, VmExit, VmInstance } from "../vm/hypervisor.ts";
 import type { WireClient } from "../wire/wire-client.ts";
 import { ExecHandle } from "./exec-handle.ts";
 import type { ExecOptions } from "./exec-handle.ts";
@@ -208,18 +208,37 @@ export class Machine implements AsyncDisposable {
     return save(folder, signal);
   }
 
+  /** it can be sent to another host while it runs, and not only saved first */
+  get canDepart(): boolean {
+    return this.#instance.depart !== undefined;
+  }
+
   /**
    * Sends the machine to another host while it runs. Raises VM_STATE when it cannot be sent or is frozen.
    */
   async depart({ signal }: SignalOption = {}): Promise<Departure> {
-    if (this.isFrozen) {
-      throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be moved`, {
-        hint: `luminaguard resume ${this.id}  lets it go on`,
-      });
-    }
+    this.#requireMovable();
     const { depart } = this.#instance;
     if (depart === undefined) throw this.#cannotMove();
     return depart(signal);
+  }
+
+  /**
+   * Saves the machine into an empty private folder, and it stands still from then on. Raises VM_STATE when
+   * it cannot be saved or is frozen, HOST_LIMIT when there is no room.
+   */
+  async suspend(folder: string, { signal }: SignalOption = {}): Promise<Suspension> {
+    this.#requireMovable();
+    const { suspend } = this.#instance;
+    if (suspend === undefined) throw this.#cannotMove();
+    return suspend(folder, signal);
+  }
+
+  #requireMovable(): void {
+    if (!this.isFrozen) return;
+    throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be moved`, {
+      hint: `luminaguard resume ${this.id}  lets it go on`,
+    });
   }
 
   /** What a host that it is sent to has to have alike. Raises VM_STATE when it cannot be sent. */

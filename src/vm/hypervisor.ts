@@ -88,20 +88,34 @@ export interface Save {
   readonly stopMs: number;
 }
 
-/** A machine on its way here from another host, as its backend needs to know of it. */
-export interface ArrivingMachine {
+/** A machine on its way here from another host. */
+interface Arriving {
   readonly key: SaveKey;
-  /** Called once this host could take it: resolves with its memory and devices as they come. */
-  readonly open: () => Promise<Readable>;
   /**
    * Called when all of it is here and it stands still. It goes on when this resolves, and is taken away
    * when this rejects.
    * @param gone rejects when it ended meanwhile
    */
   readonly settle: (gone: Promise<never>) => Promise<void>;
-  /** called when it runs, before it was greeted */
+  /** called when it runs */
   readonly onRunning: () => void;
 }
+
+/** One that is sent while it runs, as its backend needs to know of it. */
+export interface ArrivingStream extends Arriving {
+  readonly form: "stream";
+  /** Called once this host could take it: resolves with its memory and devices as they come. */
+  readonly open: () => Promise<Readable>;
+}
+
+/** One that was saved, stands still where it was, and is restored here. */
+export interface ArrivingFiles extends Arriving {
+  readonly form: "files";
+  /** Called once this host could take it: resolves with the folder when every file was found to be what was saved. */
+  readonly unpack: () => Promise<string>;
+}
+
+export type ArrivingMachine = ArrivingStream | ArrivingFiles;
 
 /** A machine on its way from here. It runs until nearly all of it is there. */
 export interface Departure {
@@ -110,6 +124,15 @@ export interface Departure {
   /** when it stopped for good, on the clock of `performance.now()`; rejects, with it going on, when it failed */
   readonly stopped: Promise<number>;
   /** Lets it go on here, whether it had stopped or not. */
+  readonly goOn: () => Promise<void>;
+}
+
+/** A machine that was saved and stands still since. */
+export interface Suspension {
+  readonly key: SaveKey;
+  /** on the clock of `performance.now()` */
+  readonly stoppedAt: number;
+  /** Lets it go on here. */
   readonly goOn: () => Promise<void>;
 }
 
@@ -139,9 +162,11 @@ export interface Hypervisor {
     config: SpawnConfig,
     signal?: AbortSignal,
   ) => Promise<VmInstance>;
-  /** Facet: a machine that comes from another host. Raises SNAPSHOT_MISMATCH, and what `spawn` raises. */
+  /** Facet beside `restore`: what a saved machine has to have alike to be restored here as this spec. */
+  readonly saveKey?: (spec: VmSpec) => Promise<SaveKey>;
+  /** Facet: a machine that is sent from another host while it runs. Raises SNAPSHOT_MISMATCH, and what `spawn` raises. */
   readonly arrive?: (
-    arriving: ArrivingMachine,
+    arriving: ArrivingStream,
     config: SpawnConfig,
     signal?: AbortSignal,
   ) => Promise<VmInstance>;
@@ -177,6 +202,10 @@ export interface VmInstance {
    * VM_GONE when it could not go on. Where the wire does not outlive it, the greeter's is another then.
    */
   readonly save?: ((folder: string, signal?: AbortSignal) => Promise<Save>) | undefined;
+  /**
+   * Facet beside `save`: as that, and it stands still until it is told to go on. Where this fails it goes on.
+   */
+  readonly suspend?: ((folder: string, signal?: AbortSignal) => Promise<Suspension>) | undefined;
   /** Facet of a machine with a memory folder: what a machine that arrives elsewhere has to have alike. */
   readonly saveKey?: (() => Promise<SaveKey>) | undefined;
   /** Facet of a machine with a memory folder: sends it to another host while it runs. */

@@ -4,6 +4,7 @@
  */
 import { withDeadline } from "../base/deadline.ts";
 import { LuminaGuardError } from "../errors.ts";
+import { arriveSaved } from "./arrive-saved.ts";
 import type {
   ArrivingMachine,
   Hypervisor,
@@ -94,6 +95,9 @@ export class ManagedVm implements AsyncDisposable {
   }
 
   #arrive(arriving: ArrivingMachine, signal: AbortSignal): Promise<VmInstance> {
+    if (arriving.form === "files") {
+      return arriveSaved(this.#hypervisor, arriving, this.#config, signal);
+    }
     if (this.#hypervisor.arrive !== undefined) {
       return this.#hypervisor.arrive(arriving, this.#config, signal);
     }

@@ -1,11 +1,16 @@
 /** What another host sends about a machine: any bytes are frames, or an error with a code, in bounded memory. */
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { isLuminaGuardError } from "../../src/errors.ts";
+import { isLuminaGuardError, LuminaGuardError } from "../../src/errors.ts";
 import { readFirstMessage } from "../../src/runtime/migration/first-message.ts";
 import { encodeBytesHead, encodeMessage, FrameReader } from "../../src/vm/migration/frames.ts";
 import type { Frame } from "../../src/vm/migration/frames.ts";
+import { receiveFiles } from "../../src/vm/migration/machine-files.ts";
+import { finishMoveFile, inspectMoveFile } from "../../src/vm/migration/move-file.ts";
 import { receiverSchema, senderSchema } from "../../src/vm/migration/messages.ts";
 
 const runs = { numRuns: 3_000 };
@@ -99,4 +104,81 @@ it("no message is read as one of the other side's", () => {
     }),
     runs,
   );
+});
+
+it("any frames are files within bounds, in their folder, or an error with a code", async () => {
+  const name = fc.constantFrom("ram", "state", "../out", "a/b", ".hidden", "");
+  const frame: fc.Arbitrary<Frame> = fc
+    .oneof(
+      fc.record({ kind: fc.constant("file"), name, bytes: fc.integer({ min: -1, max: 64 }) }),
+      fc.record({ kind: fc.constant("file"), name, bytes: fc.constant(2 ** 40) }),
+      fc.record({ kind: fc.constant("zeroes"), bytes: fc.constantFrom(0, 1, 64, 2 ** 40, -1) }),
+      fc.constant({ kind: "file end", sha256: "0".repeat(64) }),
+      fc.constant({ kind: "end", bytes: 0 }),
+      fc.jsonValue(),
+    )
+    .map((message): Frame => ({ kind: "message", message }));
+  const bytes = fc
+    .uint8Array({ maxLength: 64 })
+    .map((each): Frame => ({ kind: "bytes", bytes: Buffer.from(each) }));
+  const folder = await mkdtemp(join(tmpdir(), "lg-"));
+  let count = 0;
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(frame, bytes), { maxLength: 12 }), async (frames) => {
+        const into = join(folder, String((count += 1)));
+        await mkdir(into);
+        const left = [...frames];
+        const next = (): Promise<Frame> => {
+          const first = left.shift();
+          if (first === undefined) throw new LuminaGuardError("WIRE_BROKEN", "cut");
+          return Promise.resolve(first);
+        };
+        try {
+          const end = await receiveFiles(async () => next(), into, 1);
+          expect(end.bytes).toBeLessThanOrEqual(129 * 1024 ** 2);
+        } catch (error) {
+          if (!isLuminaGuardError(error)) throw error;
+          expect(["WIRE_BROKEN", "WIRE_LIMIT", "HOST_LIMIT"]).toContain(error.code);
+        }
+        for (const each of await readdir(into)) {
+          expect(["ram", "state"]).toContain(each);
+          expect((await stat(join(into, each))).size).toBeLessThanOrEqual(64);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect((await readdir(folder)).sort((one, other) => Number(one) - Number(other))).toEqual(
+      Array.from({ length: count }, (_each, at) => String(at + 1)),
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+it("any bytes in a file are no machine, or an error with a code", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "lg-"));
+  const path = join(folder, "file");
+  try {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 512 }).map((bytes) => Buffer.from(bytes)),
+          fc
+            .array(fc.jsonValue().map(encodeMessage), { maxLength: 4 })
+            .map((all) => Buffer.concat(all)),
+        ),
+        async (bytes) => {
+          await writeFile(path, bytes);
+          for (const look of [inspectMoveFile(path), finishMoveFile(path, "1".repeat(32), "t")]) {
+            await expect(look).rejects.toMatchObject({ code: "SNAPSHOT_INVALID" });
+          }
+          expect((await readFile(path)).equals(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

@@ -11,6 +11,7 @@ import { identifySelf } from "../../process/process-identity.ts";
 import { KeptStore } from "../../vm/kept/kept-store.ts";
 import { readKeptRecord, writeKeptRun } from "../../vm/kept/kept-record.ts";
 import type { KeptImage, KeptRecord, KeptRun } from "../../vm/kept/kept-record.ts";
+import { findArrival } from "../../vm/migration/arrival.ts";
 import { LuminaGuard } from "../luminaguard.ts";
 import type { Machine } from "../machine.ts";
 import { SupervisorMoves } from "../migration/supervisor-moves.ts";
@@ -123,11 +124,16 @@ class Supervisor {
     };
     if (launch.isArriving === true) {
       say({ kind: "listening" });
-      const arriving = await withDeadline(this.#moves.arriving, {
+      const { arriving } = await withDeadline(this.#moves.arriving, {
         ...{ timeoutMs: arrivingTimeoutMs, what: "the machine's greeting" },
         signal: this.#over.signal,
       });
       return lumina.spawn({ ...wish, image: arriving.key.imageDigest, arriving });
+    }
+    if (launch.hasArrived === true) {
+      const saved = await findArrival(this.#parts.folder);
+      if (saved === undefined) throw new Error("nothing waits to go on");
+      return lumina.spawn({ ...wish, image: saved.key.imageDigest, saved });
     }
     if (launch.snapshot === null) return lumina.spawn(wish);
     await using opened = await lumina.snapshots.store.open(launch.snapshot);

@@ -21,6 +21,7 @@ import type { WorkspaceFacts } from "../workspace-exchange.ts";
 import { KeptLog } from "./kept-log.ts";
 import type { KeptEvent } from "./kept-log.ts";
 import { KeptMachine } from "./kept-machine.ts";
+import { requireDecided } from "./require-decided.ts";
 import { sendWorkspace } from "./kept-workspace.ts";
 import { fromPlainError, launchName, startLineSchema } from "./supervisor-protocol.ts";
 import type { Launch, Ready } from "./supervisor-protocol.ts";
@@ -41,6 +42,8 @@ export interface StartWish extends Pick<SpawnOptions, "image" | "memoryMib" | "v
 export interface StartOptions extends Pick<SpawnOptions, "onPhase" | "signal"> {
   /** id of the snapshot that the run goes on from */
   readonly snapshot?: string | undefined;
+  /** all of it came from another host, and waits in its folder @default false */
+  readonly hasArrived?: boolean | undefined;
   /** done with a new machine's folder before it starts */
   readonly prepare?: ((kept: Kept) => Promise<void>) | undefined;
 }
@@ -138,9 +141,10 @@ export class KeptDesk {
         hint: `luminaguard vm stop ${name}  ends it`,
       });
     }
-    const { snapshot = null, signal, onPhase } = options;
+    const { snapshot = null, hasArrived = false, signal, onPhase } = options;
+    if (!hasArrived) requireDecided(kept);
     const { config, toolEnvironment } = this.#parts;
-    await this.#writeLaunch(kept, { config, toolEnvironment, snapshot });
+    await this.#writeLaunch(kept, { config, toolEnvironment, snapshot, hasArrived });
     let ready: Ready | undefined;
     let failure: Error | undefined;
     const onLine = (line: string): boolean => {

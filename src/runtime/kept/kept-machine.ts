@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { isLuminaGuardError, LuminaGuardError } from "../../errors.ts";
 import type { Save } from "../../vm/hypervisor.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
+import { findDoubt } from "../../vm/migration/doubt.ts";
 import { readJournal } from "../../vm/migration/journal.ts";
 import { WireClient } from "../../wire/wire-client.ts";
 import { ExecHandle } from "../exec-handle.ts";
@@ -133,7 +134,7 @@ export class KeptMachine implements Disposable {
 }
 
 /** Raises VM_MOVED when it went to another host, MIGRATION_IN_DOUBT when it may have. */
-async function requireHere({ folder, record, run }: Kept, cause?: unknown): Promise<void> {
+async function requireHere({ folder, record, run, state }: Kept, cause?: unknown): Promise<void> {
   const journal = await readJournal(folder);
   if (journal?.role !== "sender") return;
   const { name } = record;
@@ -146,13 +147,10 @@ async function requireHere({ folder, record, run }: Kept, cause?: unknown): Prom
     });
   }
   if (phase !== "given") return;
-  throw new LuminaGuardError(
-    "MIGRATION_IN_DOUBT",
-    `machine ${name} stands still: it may be at ${to} already`,
-    {
-      hint: `luminaguard vm migrate ${name} --resolve --there  (or --here)  decides`,
-      details: { to },
-      cause,
-    },
-  );
+  const doubt = await findDoubt(folder, record, state);
+  throw new LuminaGuardError("MIGRATION_IN_DOUBT", `machine ${name}: ${doubt?.why ?? "it moves"}`, {
+    ...(doubt !== null && { hint: doubt.hint }),
+    details: { to },
+    cause,
+  });
 }

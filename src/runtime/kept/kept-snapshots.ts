@@ -22,6 +22,7 @@ import { sessionEnvironment } from "../session-environment.ts";
 import type { KeptDesk, StartOptions, Started } from "./kept-desk.ts";
 import { KeptLog } from "./kept-log.ts";
 import { baselineName } from "./kept-workspace.ts";
+import { requireDecided } from "./require-decided.ts";
 
 export interface SnapshotWish {
   /** a person's name for it @default none */
@@ -168,6 +169,7 @@ export class KeptSnapshots {
         },
       );
     }
+    requireDecided(kept);
     await this.#desk.stop(kept);
     await putBaseline(kept.folder, await readFacts(opened));
     const now = await this.#desk.find(record.name);

@@ -16,6 +16,8 @@ export interface Launch {
   readonly snapshot: string | null;
   /** the machine comes from another host */
   readonly isArriving?: boolean | undefined;
+  /** all of it came from another host, and waits in its folder */
+  readonly hasArrived?: boolean | undefined;
 }
 
 export const launchName: string = "launch.json";

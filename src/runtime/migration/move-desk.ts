@@ -7,6 +7,7 @@ import type { Config } from "../../config/config.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { startDaemon } from "../../process/start-daemon.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
+import { findArrival } from "../../vm/migration/arrival.ts";
 import { readJournal } from "../../vm/migration/journal.ts";
 import { parseAddress } from "../../vm/migration/tls-peer.ts";
 import type { KeptDesk } from "../kept/kept-desk.ts";
@@ -15,7 +16,18 @@ import type { Launch } from "../kept/supervisor-protocol.ts";
 import type { MoveWish } from "./move-out.ts";
 import { moveSocketPath } from "../../vm/kept/socket-paths.ts";
 import { answerSchema, openMoveLink } from "./move-words.ts";
-import type { Moved, MoveAnswer, MoveRequest, Resolved, ResolveRequest } from "./move-words.ts";
+import type {
+  Filed,
+  Moved,
+  MoveAnswer,
+  MoveRequest,
+  Resolved,
+  ResolveRequest,
+} from "./move-words.ts";
+import { Arrivals } from "./arrivals.ts";
+import { goOnHere } from "./go-on.ts";
+import { receiveFile } from "./receive-file.ts";
+import type { FileWish } from "./receive-file.ts";
 import { receiveMachines } from "./receive-machines.ts";
 import type { Receiver, ReceiveWish } from "./receive-machines.ts";
 import { resolveAtSender } from "./resolve-sender.ts";
@@ -43,6 +55,17 @@ export class MoveDesk {
 
   constructor(parts: MoveDeskParts) {
     this.#parts = parts;
+  }
+
+  /**
+   * Saves a running machine into a new file, where it waits to be taken; it stands still here until a person
+   * says which of the two goes on. Raises what `moveToFile` raises.
+   * @param path absolute
+   */
+  async migrateToFile(kept: Kept, path: string, options: MoveOptions = {}): Promise<Filed> {
+    const answer = await this.#ask(kept, { kind: "migrate to file", path }, options);
+    if (answer.kind === "filed") return answer;
+    throw new Error("a move into a file ends with the file");
   }
 
   /**
@@ -79,9 +102,34 @@ export class MoveDesk {
   /** Takes machines from other hosts until it is disposed of. */
   receive(wish: ReceiveWish): Promise<Receiver> {
     const { kept, config } = this.#parts;
+    const { stateDir } = config;
+    return receiveMachines({ kept, stateDir, arrivals: this.#arrivals() }, wish);
+  }
+
+  /** Takes the machine out of a file, and gives its name; it runs here then. Raises what `receiveFile` raises. */
+  receiveFile(wish: FileWish): Promise<string> {
+    const { stateDir } = this.#parts.config;
+    const letGo = (moveId: string): Promise<void> => this.#letGo(moveId);
+    return receiveFile({ arrivals: this.#arrivals(), stateDir, letGo }, wish);
+  }
+
+  #arrivals(): Arrivals {
+    const { kept, config } = this.#parts;
     const { stateDir, runtimeDir } = config;
     const startSupervisor = (made: Kept): Promise<void> => this.#startSupervisor(made);
-    return receiveMachines({ kept, stateDir, runtimeDir, startSupervisor }, wish);
+    return new Arrivals({ kept, stateDir, runtimeDir, startSupervisor });
+  }
+
+  /** The machine that was sent into a file which was taken here has no more to wait for. */
+  async #letGo(moveId: string): Promise<void> {
+    for (const kept of await this.#parts.kept.list()) {
+      const journal = await readJournal(kept.folder).catch(() => undefined);
+      if (journal?.role !== "sender" || journal.id !== moveId) continue;
+      // best effort: it stands still whatever comes of this, and can be told again
+      await this.resolve(kept, { where: "there", token: null, otherIsGone: false }).catch(
+        () => undefined,
+      );
+    }
   }
 
   /** Its supervisor was killed, and what was here of the machine with it. */
@@ -95,12 +143,19 @@ export class MoveDesk {
     if (isSender && request.where === "there") {
       await using _claim = await this.#parts.kept.store.claimRun(kept);
       const { stateDir } = this.#parts.config;
-      return (await resolveAtSender({ folder: kept.folder, stateDir, signal }, journal, request))
-        .answer;
+      const parts = { folder: kept.folder, record: kept.record, stateDir, signal };
+      return (await resolveAtSender(parts, journal, request)).answer;
     }
+    if (journal?.role === "receiver" && request.where === "here") {
+      if ((await findArrival(kept.folder)) !== undefined) {
+        await goOnHere(this.#parts.kept, kept, request);
+        return { kind: "resolved", where: "here", token: null };
+      }
+    }
+    const toFile = isSender && journal.pin === null;
     throw new LuminaGuardError("VM_GONE", `machine ${kept.record.name} is not here any more`, {
       hint: isSender
-        ? `luminaguard vm migrate ${kept.record.name} --resolve --there  lets it go on there`
+        ? `luminaguard vm migrate ${kept.record.name} --resolve --there  lets it go on ${toFile ? "from the file" : "there"}`
         : "resolve it on the other side",
     });
   }

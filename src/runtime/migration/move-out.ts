@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LuminaGuardError, isLuminaGuardError } from "../../errors.ts";
-import type { Departure, SaveKey } from "../../vm/hypervisor.ts";
+import type { SaveKey } from "../../vm/hypervisor.ts";
 import type { KeptRecord } from "../../vm/kept/kept-record.ts";
 import { FrameLink } from "../../vm/migration/frame-link.ts";
 import { makeSecret, stepSender } from "../../vm/migration/handover.ts";
@@ -18,14 +18,17 @@ import type { Hello, ReceiverMessage } from "../../vm/migration/messages.ts";
 import { dialPeer, parseAddress } from "../../vm/migration/tls-peer.ts";
 import { baselineName } from "../kept/kept-workspace.ts";
 import { fromPlainError } from "../kept/supervisor-protocol.ts";
-import type { Machine } from "../machine.ts";
+import { shipFiles, shipStream } from "./ship.ts";
+import type { LeavingMachine, Standing } from "./ship.ts";
 import type { Moved } from "./move-words.ts";
 
 export interface MoveOutParts {
   readonly folder: string;
+  /** for as long as the machine runs; what it is saved into is made there */
+  readonly memoryFolder: string;
   readonly record: KeptRecord;
   readonly stateDir: string;
-  readonly machine: Pick<Machine, "depart" | "saveKey">;
+  readonly machine: LeavingMachine;
   readonly onProgress: (bytes: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,6 +48,8 @@ const acceptTimeoutMs = 120_000;
 const readyTimeoutMs = 60_000;
 /** the other side writes a line and lets the machine go on, in `ms` */
 const runningTimeoutMs = 15_000;
+/** the other side restores what was saved, in `ms` */
+const restoredTimeoutMs = 60_000;
 /** the machine is greeted there, in `ms` */
 const arrivedTimeoutMs = 60_000;
 
@@ -55,10 +60,11 @@ const arrivedTimeoutMs = 60_000;
 export async function moveOut(parts: MoveOutParts, wish: MoveWish): Promise<Moved> {
   const startedAt = performance.now();
   const own = await openHostKey(parts.stateDir);
-  const { hello, journal: begun } = await begin(parts, wish);
+  const form = parts.machine.canDepart ? "stream" : "files";
+  const { hello, journal: begun } = await beginMove(parts, { ...wish, form });
   const socket = await dialPeer(parseAddress(wish.to), wish.pin, own, parts.signal);
   const link = new FrameLink(socket);
-  let departure: Departure | undefined;
+  let standing: Standing | undefined;
   let journal = begun;
   try {
     await link.send(hello);
@@ -66,15 +72,14 @@ export async function moveOut(parts: MoveOutParts, wish: MoveWish): Promise<Move
     journal = { ...journal, proofHash: accepted.proofHash };
     await writeJournal(parts.folder, journal);
     await link.send({ kind: "baseline", baseline: await readBaselineText(parts.folder) });
-    departure = await parts.machine.depart({ signal: parts.signal });
-    const bytes = await link.sendBytes(departure.bytes, parts.onProgress);
-    const stoppedAt = await departure.stopped;
+    const ship = hello.form === "stream" ? shipStream : shipFiles;
+    const { bytes, stoppedAt } = await ship(link, parts, (now) => (standing = now));
     await link.send({ kind: "end", bytes });
     await hear(link, "ready", readyTimeoutMs);
     journal = { ...journal, phase: stepSender(journal.phase, "give", journal.proofHash) };
     await writeJournal(parts.folder, journal);
     await link.send({ kind: "commit", id: journal.id, token: journal.token });
-    await hear(link, "running", runningTimeoutMs);
+    await hear(link, "running", hello.form === "stream" ? runningTimeoutMs : restoredTimeoutMs);
     const pauseMs = performance.now() - stoppedAt;
     await hear(link, "arrived", arrivedTimeoutMs);
     journal = { ...journal, phase: stepSender(journal.phase, "it arrived", journal.proofHash) };
@@ -82,22 +87,22 @@ export async function moveOut(parts: MoveOutParts, wish: MoveWish): Promise<Move
     const durationMs = performance.now() - startedAt;
     return { kind: "moved", to: wish.to, bytes, pauseMs, durationMs };
   } catch (error) {
-    if (journal.phase === "copying") throw await breakOff(parts.folder, departure, error);
+    if (journal.phase === "copying") throw await breakOff(parts.folder, standing, error);
     throw inDoubt(parts.record.name, error);
   } finally {
     await link.end();
   }
 }
 
-async function begin(
+export async function beginMove(
   { machine, record }: Pick<MoveOutParts, "machine" | "record">,
-  { to, pin, code }: MoveWish,
+  { to, pin, code, form }: Pick<SenderJournal, "to" | "pin"> & Pick<Hello, "code" | "form">,
 ): Promise<{ readonly hello: Hello; readonly journal: SenderJournal }> {
   const key = await machine.saveKey();
   const { secret: token, hash: tokenHash } = makeSecret();
   const id = randomBytes(16).toString("hex");
   return {
-    hello: makeHello(record, key, { id, code, tokenHash }),
+    hello: makeHello(record, key, { id, code, tokenHash, form }),
     journal: {
       ...{ version: 1, role: "sender", id, phase: "copying", to, pin, token, proofHash: null },
       since: new Date().toISOString(),
@@ -108,7 +113,7 @@ async function begin(
 export function makeHello(
   { name, image, memoryMib, vcpus, env, workspace, checkpoint }: KeptRecord,
   key: SaveKey,
-  move: Pick<Hello, "id" | "code" | "tokenHash">,
+  move: Pick<Hello, "id" | "code" | "tokenHash" | "form">,
 ): Hello {
   const machine = { name, image, memoryMib, vcpus, env, workspace, checkpoint };
   return { kind: "hello", version: 1, ...move, machine, key };
@@ -137,10 +142,10 @@ export async function readBaselineText(folder: string): Promise<unknown> {
 /** The machine goes on here. Gives what to say of it. */
 export async function breakOff(
   folder: string,
-  departure: Departure | undefined,
+  standing: Standing | undefined,
   cause: unknown,
 ): Promise<unknown> {
-  await departure?.goOn();
+  await standing?.goOn();
   await forgetJournal(folder);
   const isPlain = ["WIRE_BROKEN", "TIMEOUT", "PROCESS_FAILED"].some(
     (code) => isLuminaGuardError(cause) && cause.code === code,

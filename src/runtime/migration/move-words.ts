@@ -7,7 +7,7 @@ import { FrameLink } from "../../vm/migration/frame-link.ts";
 
 export type MoveRequest =
   /** the stream goes on with what the sender says, its greeting first */
-  | { readonly kind: "arrive"; readonly from: string; readonly pin: string }
+  | { readonly kind: "arrive" }
   /** from the sender, which showed its key */
   | { readonly kind: "commit"; readonly id: string; readonly token: string }
   | { readonly kind: "withdraw"; readonly id: string }
@@ -18,6 +18,7 @@ export type MoveRequest =
       readonly pin: string;
       readonly code: string | null;
     }
+  | { readonly kind: "migrate to file"; readonly path: string }
   | ResolveRequest;
 
 export interface ResolveRequest {
@@ -32,6 +33,7 @@ export interface ResolveRequest {
 export type MoveAnswer =
   | { readonly kind: "progress"; readonly bytes: number }
   | Moved
+  | Filed
   | Resolved
   | {
       readonly kind: "failed";
@@ -51,6 +53,15 @@ export interface Moved {
   readonly durationMs: number;
 }
 
+/** All of the machine is in a file, and it stands still here until a person says which of the two goes on. */
+export interface Filed {
+  readonly kind: "filed";
+  /** the file */
+  readonly to: string;
+  /** of the file, in `bytes` */
+  readonly bytes: number;
+}
+
 export interface Resolved {
   readonly kind: "resolved";
   /** where the machine may run now */
@@ -62,10 +73,11 @@ export interface Resolved {
 const word = v.pipe(v.string(), v.maxLength(4096));
 
 export const requestSchema: v.GenericSchema<unknown, MoveRequest> = v.variant("kind", [
-  v.strictObject({ kind: v.literal("arrive"), from: word, pin: word }),
+  v.strictObject({ kind: v.literal("arrive") }),
   v.strictObject({ kind: v.literal("commit"), id: word, token: word }),
   v.strictObject({ kind: v.literal("withdraw"), id: word }),
   v.strictObject({ kind: v.literal("migrate"), to: word, pin: word, code: v.nullable(word) }),
+  v.strictObject({ kind: v.literal("migrate to file"), path: word }),
   v.strictObject({
     kind: v.literal("resolve"),
     where: v.picklist(["here", "there"]),
@@ -83,6 +95,7 @@ export const answerSchema: v.GenericSchema<unknown, MoveAnswer> = v.variant("kin
     pauseMs: v.number(),
     durationMs: v.number(),
   }),
+  v.strictObject({ kind: v.literal("filed"), to: word, bytes: v.number() }),
   v.strictObject({
     kind: v.literal("resolved"),
     where: v.picklist(["here", "there"]),

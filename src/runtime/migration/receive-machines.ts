@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import type tls from "node:tls";
 import { LuminaGuardError } from "../../errors.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
+import { findArrival } from "../../vm/migration/arrival.ts";
 import { encodeMessage } from "../../vm/migration/frames.ts";
 import { FrameLink } from "../../vm/migration/frame-link.ts";
 import { stepReceiver } from "../../vm/migration/handover.ts";
@@ -20,16 +21,14 @@ import { listenForPeers, renderAddress } from "../../vm/migration/tls-peer.ts";
 import type { Address } from "../../vm/migration/tls-peer.ts";
 import type { KeptDesk } from "../kept/kept-desk.ts";
 import { toPlainError } from "../kept/supervisor-protocol.ts";
+import type { Arrivals } from "./arrivals.ts";
+import { goOnHere } from "./go-on.ts";
 import { readFirstMessage } from "./first-message.ts";
-import { moveSocketPath } from "../../vm/kept/socket-paths.ts";
-import { connectSupervisor } from "./move-words.ts";
 
 export interface ReceiveParts {
   readonly kept: KeptDesk;
   readonly stateDir: string;
-  readonly runtimeDir: string;
-  /** starts the supervisor of a machine that is to come, and resolves when it listens */
-  readonly startSupervisor: (kept: Kept) => Promise<void>;
+  readonly arrivals: Arrivals;
 }
 
 export interface ReceiveWish {
@@ -69,6 +68,7 @@ const codeBytes = 16;
 
 /** Raises HOST_LIMIT when it cannot listen there. */
 export async function receiveMachines(parts: ReceiveParts, wish: ReceiveWish): Promise<Receiver> {
+  await parts.arrivals.sweep();
   const own = await openHostKey(parts.stateDir);
   const code = wish.allow.length > 0 ? null : randomBytes(codeBytes).toString("hex");
   const ear = new Ear(parts, wish, code);
@@ -124,17 +124,13 @@ class Ear {
     { from, pin }: { readonly from: string; readonly pin: string },
   ): Promise<void> {
     this.#requireKnown(hello.code, pin);
-    const { kept: desk } = this.#parts;
-    const { machine } = hello;
-    const name = this.#wish.name ?? machine.name;
-    const kept = await desk.store.create({ ...machine, name, parent: null });
+    const { arrivals } = this.#parts;
+    const name = this.#wish.name ?? hello.machine.name;
+    const kept = await arrivals.create(hello, { from, pin }, name);
     this.#knownBy = pin;
     this.#wish.onEvent({ kind: "arriving", name, from, pin });
     try {
-      await this.#parts.startSupervisor(kept);
-      const path = moveSocketPath(this.#parts.runtimeDir, kept.record.id);
-      const supervisor = await connectSupervisor(path);
-      supervisor.write(encodeMessage({ kind: "arrive", from, pin }));
+      const supervisor = await arrivals.open(kept);
       supervisor.write(encodeMessage(hello));
       await join(socket, supervisor);
     } finally {
@@ -144,24 +140,16 @@ class Ear {
 
   /** One that did not come leaves no name behind. */
   async #tell(
-    { folder, record }: Kept,
+    kept: Kept,
     { from, pin }: { readonly from: string; readonly pin: string },
   ): Promise<void> {
-    const { name } = record;
-    const { kept: desk } = this.#parts;
-    const journal = await readJournal(folder).catch(() => undefined);
+    const { name } = kept.record;
+    const journal = await readJournal(kept.folder).catch(() => undefined);
     const phase = journal?.role === "receiver" ? journal.phase : "copying";
     if (phase === "taken") this.#wish.onEvent({ kind: "arrived", name });
     else if (phase === "ready") this.#wish.onEvent({ kind: "in doubt", name });
     else {
-      const reason = await desk.find(name).then(
-        async (now) => {
-          await desk.stop(now);
-          return (await desk.find(name)).reason;
-        },
-        () => null,
-      );
-      await desk.store.remove({ ...(await desk.find(name)) }).catch(() => undefined);
+      const reason = await this.#parts.arrivals.drop(kept).catch(() => null);
       this.#wish.onEvent({ kind: "failed", from, pin, reason: reason ?? "it did not come" });
     }
   }
@@ -190,13 +178,22 @@ class Ear {
     }
     const { kept, journal } = found;
     if (kept.state === "running" || kept.state === "starting") {
-      const path = moveSocketPath(this.#parts.runtimeDir, kept.record.id);
-      const supervisor = await connectSupervisor(path);
+      const supervisor = await this.#parts.arrivals.connect(kept);
       supervisor.write(encodeMessage(said));
       await join(socket, supervisor);
       return;
     }
-    await this.#declineLost(socket, said, kept, journal);
+    if (said.kind === "commit" && (await findArrival(kept.folder)) !== undefined) {
+      await this.#goOnLost(socket, said.token, kept);
+    } else await this.#declineLost(socket, said, kept, journal);
+  }
+
+  /** Its supervisor ended, and all of it is here. */
+  async #goOnLost(socket: Duplex, token: string, kept: Kept): Promise<void> {
+    const { machine } = await goOnHere(this.#parts.kept, kept, { token, otherIsGone: false });
+    const link = new FrameLink(socket);
+    await link.send({ kind: "arrived", machine });
+    await link.end();
   }
 
   /** Its supervisor ended, and with it the machine as far as it had come. */
@@ -206,15 +203,12 @@ class Ear {
     kept: Kept,
     journal: ReceiverJournal,
   ): Promise<void> {
-    if (said.kind === "commit" || journal.phase === "taken") {
-      const why = `the machine came to the other host and ended there: ${kept.reason ?? "unknown"}`;
-      throw new LuminaGuardError("VM_GONE", why, {
-        hint: "--here --other-is-gone  lets it go on where it stands still",
-      });
-    }
     await using _claim = await this.#parts.kept.store.claimRun(kept);
-    const phase = stepReceiver(journal.phase, "decline", journal.tokenHash);
-    await writeJournal(kept.folder, { ...journal, phase });
+    const now = await readJournal(kept.folder); // a person may have decided meanwhile
+    const { phase } = now?.role === "receiver" ? now : journal;
+    if (said.kind === "commit" || phase === "taken") throw endedThere(kept);
+    const next = stepReceiver(phase, "decline", journal.tokenHash);
+    await writeJournal(kept.folder, { ...journal, phase: next });
     const link = new FrameLink(socket);
     await link.send({ kind: "declined", proof: journal.proof });
     await link.end();
@@ -231,6 +225,13 @@ class Ear {
     }
     return undefined;
   }
+}
+
+function endedThere({ reason }: Kept): LuminaGuardError {
+  const why = `the machine came to the other host and ended there: ${reason ?? "unknown"}`;
+  return new LuminaGuardError("VM_GONE", why, {
+    hint: "--here --other-is-gone  lets it go on where it stands still",
+  });
 }
 
 function isSame(one: string, other: string): boolean {

@@ -1,5 +1,6 @@
 /** The sender's side of a move that was cut off at its end: the other side is asked, and what it says decides. */
 import { LuminaGuardError, isLuminaGuardError } from "../../errors.ts";
+import type { KeptRecord } from "../../vm/kept/kept-record.ts";
 import { FrameLink } from "../../vm/migration/frame-link.ts";
 import { stepSender } from "../../vm/migration/handover.ts";
 import type { SenderStep } from "../../vm/migration/handover.ts";
@@ -11,10 +12,12 @@ import type { ReceiverMessage, SenderMessage } from "../../vm/migration/messages
 import { dialPeer, parseAddress } from "../../vm/migration/tls-peer.ts";
 import { fromPlainError } from "../kept/supervisor-protocol.ts";
 import type { Resolved, ResolveRequest } from "./move-words.ts";
+import { resolveFile } from "./resolve-file.ts";
 
 export interface ResolveParts {
   readonly folder: string;
   readonly stateDir: string;
+  readonly record: Pick<KeptRecord, "id" | "name">;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,6 +46,11 @@ export async function resolveAtSender(
   };
   const here = { kind: "resolved", where: "here", token: null } as const;
   const there = { kind: "resolved", where: "there", token: null } as const;
+  if (journal.pin === null) {
+    const answer = wish.where === "here" ? here : there;
+    return { answer, journal: await settle(await resolveFile(parts, journal, wish)) };
+  }
+  const peer = { to: journal.to, pin: journal.pin };
   if (wish.where === "here" && wish.token !== null) {
     return { answer: here, journal: await settle({ proof: wish.token }) };
   }
@@ -52,7 +60,7 @@ export async function resolveAtSender(
   const { id, token } = journal;
   const question: SenderMessage =
     wish.where === "here" ? { kind: "withdraw", id } : { kind: "commit", id, token };
-  const said = await ask(parts, journal, question).catch((error: unknown) => {
+  const said = await ask(parts, peer, question).catch((error: unknown) => {
     if (wish.where === "here") throw cannotAsk(journal, error);
     return undefined;
   });
@@ -66,7 +74,7 @@ export async function resolveAtSender(
 
 async function ask(
   { stateDir, signal }: ResolveParts,
-  { to, pin }: SenderJournal,
+  { to, pin }: { readonly to: string; readonly pin: string },
   question: SenderMessage,
 ): Promise<ReceiverMessage> {
   const own = await openHostKey(stateDir);

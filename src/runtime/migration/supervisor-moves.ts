@@ -1,19 +1,23 @@
 /** What a supervisor does about moves of its machine, in either direction: one at a time. */
 import { LuminaGuardError, isLuminaGuardError } from "../../errors.ts";
 import { createDeferred } from "../../base/deferred.ts";
-import type { Departure } from "../../vm/hypervisor.ts";
 import type { KeptRecord } from "../../vm/kept/kept-record.ts";
+import { forgetArrival } from "../../vm/migration/arrival.ts";
 import type { FrameLink } from "../../vm/migration/frame-link.ts";
 import { readJournal } from "../../vm/migration/journal.ts";
 import { senderSchema } from "../../vm/migration/messages.ts";
 import type { Machine } from "../machine.ts";
+import { notAsked } from "./go-on.ts";
 import { MoveIn } from "./move-in.ts";
 import { moveOut } from "./move-out.ts";
+import type { MoveOutParts } from "./move-out.ts";
+import { moveToFile } from "./move-to-file.ts";
 import { serveMoves } from "./move-server.ts";
 import type { MoveServer } from "./move-server.ts";
 import { moveSocketPath } from "../../vm/kept/socket-paths.ts";
 import type { MoveAnswer, MoveRequest, ResolveRequest } from "./move-words.ts";
 import { resolveAtSender } from "./resolve-sender.ts";
+import type { LeavingMachine, Standing } from "./ship.ts";
 
 export interface SupervisorMovesParts {
   readonly folder: string;
@@ -36,8 +40,9 @@ export class SupervisorMoves {
   readonly #machine = createDeferred<Machine>();
   readonly #over = createDeferred<undefined>();
   #moveIn: MoveIn | undefined;
-  #departure: Departure | undefined;
+  #standing: Standing | undefined;
   #isMoving = false;
+  #machineId = "";
 
   constructor(parts: SupervisorMovesParts) {
     this.#parts = parts;
@@ -56,7 +61,9 @@ export class SupervisorMoves {
 
   /** The machine is here and runs. */
   async hold(machine: Machine): Promise<void> {
+    this.#machineId = machine.id;
     this.#machine.resolve(machine);
+    await forgetArrival(this.#parts.folder);
     if (this.#moveIn === undefined) return;
     const { from, id } = this.#moveIn.journal;
     await this.#parts.note("machine-moved-in", { from, move: id, machine: machine.id });
@@ -74,7 +81,7 @@ export class SupervisorMoves {
   async #handle(request: MoveRequest, link: FrameLink): Promise<void> {
     switch (request.kind) {
       case "arrive":
-        await this.#arrive(link, request);
+        await this.#arrive(link);
         return;
       case "commit":
         await this.#requireMoveIn(request.id).take({ token: request.token });
@@ -86,23 +93,26 @@ export class SupervisorMoves {
       case "migrate":
         await this.#migrate(link, request);
         return;
+      case "migrate to file":
+        await this.#migrateToFile(link, request.path);
+        return;
       case "resolve":
         await link.send(await this.#resolve(request));
         this.#endIfGone();
     }
   }
 
-  async #arrive(
-    link: FrameLink,
-    { from, pin }: Extract<MoveRequest, { kind: "arrive" }>,
-  ): Promise<void> {
+  async #arrive(link: FrameLink): Promise<void> {
     const what = "greeting";
     const hello = await link.receive(senderSchema, { timeoutMs: helloTimeoutMs, what });
     if (hello.kind !== "hello" || this.#moveIn !== undefined) {
       throw new LuminaGuardError("WIRE_BROKEN", "nothing is to arrive here");
     }
-    const { folder, memoryFolder } = this.#parts;
-    this.#moveIn = new MoveIn({ folder, memoryFolder, hello, from, pin, link });
+    const journal = await readJournal(this.#parts.folder);
+    if (journal?.role !== "receiver" || journal.id !== hello.id) {
+      throw new LuminaGuardError("WIRE_BROKEN", "another machine is to arrive here");
+    }
+    this.#moveIn = new MoveIn({ ...this.#parts, hello, journal, link });
     this.#arriving.resolve(this.#moveIn);
     await this.#over.promise;
   }
@@ -118,31 +128,44 @@ export class SupervisorMoves {
   }
 
   async #migrate(link: FrameLink, wish: Extract<MoveRequest, { kind: "migrate" }>): Promise<void> {
-    const { folder, record, stateDir, note } = this.#parts;
+    const moved = await this.#leave(link, (parts) => moveOut(parts, wish));
+    await this.#parts.note("machine-moved-out", { to: wish.to, machine: this.#machineId });
+    await link.send(moved).catch(() => undefined); // whoever asked has left
+    this.#parts.onGone(wish.to);
+  }
+
+  async #migrateToFile(link: FrameLink, path: string): Promise<void> {
+    const filed = await this.#leave(link, (parts) => moveToFile(parts, path));
+    await this.#parts.note("machine-moved-out", { to: path, machine: this.#machineId });
+    await link.send(filed).catch(() => undefined); // whoever asked has left
+  }
+
+  async #leave<T>(link: FrameLink, go: (parts: MoveOutParts) => Promise<T>): Promise<T> {
     await this.#requireStill();
     const machine = await this.#machine.promise;
     this.#isMoving = true;
     let saidAt = 0;
-    const say = (answer: MoveAnswer): void => void link.send(answer).catch(() => undefined);
+    const onProgress = (bytes: number): void => {
+      if (performance.now() - saidAt < progressMs) return;
+      saidAt = performance.now();
+      void link.send({ kind: "progress", bytes } satisfies MoveAnswer).catch(() => undefined);
+    };
+    const leaving: LeavingMachine = {
+      canDepart: machine.canDepart,
+      saveKey: () => machine.saveKey(),
+      depart: async (options) => {
+        const departure = await machine.depart(options);
+        this.#standing = departure;
+        return departure;
+      },
+      suspend: async (folder, options) => {
+        const suspension = await machine.suspend(folder, options);
+        this.#standing = suspension;
+        return suspension;
+      },
+    };
     try {
-      const moved = await moveOut(
-        {
-          ...{ folder, record, stateDir },
-          machine: {
-            saveKey: () => machine.saveKey(),
-            depart: async (options) => (this.#departure = await machine.depart(options)),
-          },
-          onProgress: (bytes) => {
-            if (performance.now() - saidAt < progressMs) return;
-            saidAt = performance.now();
-            say({ kind: "progress", bytes });
-          },
-        },
-        wish,
-      );
-      await note("machine-moved-out", { to: wish.to, machine: machine.id });
-      await link.send(moved).catch(() => undefined); // whoever asked has left
-      this.#parts.onGone(wish.to);
+      return await go({ ...this.#parts, machine: leaving, onProgress });
     } finally {
       this.#isMoving = false;
     }
@@ -164,15 +187,15 @@ export class SupervisorMoves {
   }
 
   async #resolve(wish: ResolveRequest): Promise<MoveAnswer> {
-    const { folder, stateDir, note } = this.#parts;
+    const { folder, note } = this.#parts;
     const journal = await readJournal(folder);
     if (journal === undefined) throw new LuminaGuardError("USAGE", "this machine was never moved");
     if (journal.role === "receiver") return this.#resolveHere(wish, journal.id);
     if (this.#isMoving) throw new LuminaGuardError("VM_STATE", "the move is still under way");
-    const resolution = await resolveAtSender({ folder, stateDir }, journal, wish);
+    const resolution = await resolveAtSender(this.#parts, journal, wish);
     const { phase, to } = resolution.journal;
     await note("machine-move-resolved", { to, phase, move: journal.id });
-    if (phase === "stays") await this.#departure?.goOn();
+    if (phase === "stays") await this.#standing?.goOn();
     if (phase === "gone") this.#goneTo = to;
     return resolution.answer;
   }
@@ -194,13 +217,7 @@ export class SupervisorMoves {
       return { kind: "resolved", where, token: proof };
     }
     if (token === null && !otherIsGone) {
-      throw new LuminaGuardError(
-        "MIGRATION_IN_DOUBT",
-        `${moveIn.journal.from} may run the machine, and is not asked from here`,
-        {
-          hint: "there: luminaguard vm migrate NAME --resolve --there  brings it here, or prints the token that is for here; --other-is-gone if it can never run there again",
-        },
-      );
+      throw notAsked(moveIn.journal.from);
     }
     await moveIn.take(token === null ? "other is gone" : { token });
     await this.#machine.promise;

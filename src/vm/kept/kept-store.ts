@@ -20,6 +20,8 @@ import { tryTakeLock } from "../../process/process-lock.ts";
 import type { ProcessLock } from "../../process/process-lock.ts";
 import { readKeptRecord, readKeptRun, writeKeptRecord, writeKeptRun } from "./kept-record.ts";
 import type { KeptRecord, KeptRun } from "./kept-record.ts";
+import { findDoubt } from "../migration/doubt.ts";
+import type { Doubt } from "../migration/doubt.ts";
 import { machineSocketPath, removeSockets } from "./socket-paths.ts";
 
 export type KeptState = "new" | "starting" | "running" | "stopped" | "failed";
@@ -31,6 +33,8 @@ export interface Kept {
   readonly state: KeptState;
   /** why it ended or failed, for a person; null while it runs */
   readonly reason: string | null;
+  /** a move that a person has to decide; null: none */
+  readonly doubt: Doubt | null;
 }
 
 const droppedPrefix = ".dropped-";
@@ -70,7 +74,7 @@ export class KeptStore {
       await rm(folder, { recursive: true, force: true });
       throw toHostError(error, "a machine cannot be written down");
     }
-    return { folder, record, run: undefined, state: "new", reason: null };
+    return { folder, record, run: undefined, state: "new", reason: null, doubt: null };
   }
 
   /** Changes what is said of it now; a machine that was taken away meanwhile stays so. */
@@ -175,7 +179,8 @@ export class KeptStore {
     const record = await readKeptRecord(folder);
     if (record === undefined) return undefined;
     const run = await readKeptRun(folder);
-    return { folder, record, run, ...(await judge(run)) };
+    const judged = await judge(run);
+    return { folder, record, run, ...judged, doubt: await findDoubt(folder, record, judged.state) };
   }
 }
 

@@ -34,14 +34,18 @@ export class FrameLink {
     await this.#write(encodeMessage(message));
   }
 
+  /** At most `frameBytesMax` bytes, as one frame. */
+  async sendPart(bytes: Buffer): Promise<void> {
+    this.#channel.write(encodeBytesHead(bytes.length));
+    await this.#write(bytes);
+  }
+
   /** All of it, as frames. Gives how many bytes it was. */
   async sendBytes(source: Readable, onProgress?: (bytes: number) => void): Promise<number> {
     let sent = 0;
     for await (const chunk of source as AsyncIterable<Buffer>) {
       for (let from = 0; from < chunk.length; from += frameBytesMax) {
-        const part = chunk.subarray(from, from + frameBytesMax);
-        this.#channel.write(encodeBytesHead(part.length));
-        await this.#write(part);
+        await this.sendPart(chunk.subarray(from, from + frameBytesMax));
       }
       sent += chunk.length;
       onProgress?.(sent);
@@ -49,10 +53,16 @@ export class FrameLink {
     return sent;
   }
 
-  /** The next message. Raises WIRE_BROKEN when the link is cut or it is none of these, TIMEOUT. */
-  async receive<T>(schema: v.GenericSchema<unknown, T>, options: ReceiveOptions): Promise<T> {
+  /** Raises WIRE_BROKEN when the link is cut, TIMEOUT. */
+  async next(options: ReceiveOptions): Promise<Frame> {
     const next = await withDeadline(this.#next(), options);
     if (next === undefined) throw cut();
+    return next;
+  }
+
+  /** The next message. Raises WIRE_BROKEN when the link is cut or it is none of these, TIMEOUT. */
+  async receive<T>(schema: v.GenericSchema<unknown, T>, options: ReceiveOptions): Promise<T> {
+    const next = await this.next(options);
     const message = next.kind === "message" ? v.safeParse(schema, next.message) : undefined;
     if (message?.success === true) return message.output;
     this.close();

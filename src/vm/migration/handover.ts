@@ -18,7 +18,13 @@ export type ReceiverPhase = "copying" | "ready" | "taken" | "declined";
 
 /** what brings one side on: what it did, what the other showed, or what a person vouches for */
 export type SenderStep =
-  "give" | "it arrived" | "break off" | { readonly proof: string } | "other is gone";
+  | "give"
+  | "it arrived"
+  | "break off"
+  | { readonly proof: string }
+  | "other is gone"
+  /** out of a file: nothing there will ever say that it arrived */
+  | "let it go";
 export type ReceiverStep = "all is here" | "decline" | { readonly token: string } | "other is gone";
 
 export function makeSecret(): { readonly secret: string; readonly hash: string } {
@@ -51,7 +57,7 @@ export function stepSender(
     if (step === "break off") return "stays";
   }
   if (phase === "given") {
-    if (step === "it arrived") return "gone";
+    if (step === "it arrived" || step === "let it go") return "gone";
     if (step === "other is gone") return "stays";
     if (typeof step === "object" && hashSecret(step.proof) === proofHash) return "stays";
   }

@@ -17,8 +17,8 @@ export interface SenderJournal {
   readonly since: string;
   /** where the machine goes: HOST:PORT, or a file */
   readonly to: string;
-  /** the receiver's key */
-  readonly pin: string;
+  /** the receiver's key; null: it goes into a file */
+  readonly pin: string | null;
   readonly token: string;
   /** null: it has not accepted yet */
   readonly proofHash: string | null;
@@ -29,10 +29,10 @@ export interface ReceiverJournal {
   readonly role: "receiver";
   readonly id: string;
   readonly phase: ReceiverPhase;
-  /** address of the sender, for a person */
+  /** address of the sender, or the file, for a person */
   readonly from: string;
-  /** the sender's key */
-  readonly pin: string;
+  /** the sender's key; null: it comes out of a file */
+  readonly pin: string | null;
   readonly proof: string;
   readonly tokenHash: string;
 }
@@ -50,7 +50,7 @@ const schema: v.GenericSchema<unknown, Journal> = v.variant("role", [
     phase: v.picklist(["copying", "given", "gone", "stays"]),
     since: word,
     to: word,
-    pin: word,
+    pin: v.nullable(word),
     token: word,
     proofHash: v.nullable(word),
   }),
@@ -60,7 +60,7 @@ const schema: v.GenericSchema<unknown, Journal> = v.variant("role", [
     id: word,
     phase: v.picklist(["copying", "ready", "taken", "declined"]),
     from: word,
-    pin: word,
+    pin: v.nullable(word),
     proof: word,
     tokenHash: word,
   }),

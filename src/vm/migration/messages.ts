@@ -17,11 +17,19 @@ export interface Hello {
   readonly id: string;
   /** the receiver's one-time code; null: it knows the key */
   readonly code: string | null;
+  /** sent while it runs, or saved first */
+  readonly form: "stream" | "files";
   readonly machine: MovedFacts;
   readonly key: SaveKey;
   /** SHA-256 of what says that the sender gave the machine up */
   readonly tokenHash: string;
 }
+
+/** Of a machine that was saved: each file is its head, its bytes and zeroes, and its end. */
+export type FilePart =
+  | { readonly kind: "file"; readonly name: string; readonly bytes: number }
+  | { readonly kind: "zeroes"; readonly bytes: number }
+  | { readonly kind: "file end"; readonly sha256: string };
 
 export type SenderMessage =
   | Hello
@@ -67,6 +75,7 @@ const helloSchema: v.GenericSchema<unknown, Hello> = v.strictObject({
   version: v.literal(1),
   id,
   code: v.nullable(word),
+  form: v.picklist(["stream", "files"]),
   machine: v.strictObject({
     name: word,
     memoryMib: v.number(),
@@ -79,6 +88,19 @@ const helloSchema: v.GenericSchema<unknown, Hello> = v.strictObject({
   key: keySchema,
   tokenHash: secret,
 });
+
+/** as large as a machine may be, and no sum of a few is inexact */
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 46));
+
+export const partSchema: v.GenericSchema<unknown, FilePart> = v.variant("kind", [
+  v.strictObject({
+    kind: v.literal("file"),
+    name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)),
+    bytes,
+  }),
+  v.strictObject({ kind: v.literal("zeroes"), bytes }),
+  v.strictObject({ kind: v.literal("file end"), sha256: secret }),
+]);
 
 export const senderSchema: v.GenericSchema<unknown, SenderMessage> = v.union([
   helloSchema,

@@ -257,7 +257,7 @@ describe("a managed machine", () => {
 
   it("takes a machine from another host, or is refused where none can arrive", async () => {
     const { hypervisor } = create();
-    const arriving = {} as ArrivingMachine;
+    const arriving = { form: "stream" } as ArrivingMachine;
     const vm = new ManagedVm(hypervisor, config, undefined, arriving);
     await expect(vm.boot()).rejects.toMatchObject({ code: "SPEC_REFUSED" });
     expect(vm.state).toBe("failed");

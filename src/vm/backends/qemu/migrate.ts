@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import * as v from "valibot";
 import { createDeferred } from "../../../base/deferred.ts";
 import { LuminaGuardError } from "../../../errors.ts";
-import type { ArrivingMachine, Departure } from "../../hypervisor.ts";
+import type { ArrivingStream, Departure } from "../../hypervisor.ts";
 import { qemuFds } from "./qemu-args.ts";
 import type { QemuProcess } from "./qemu-process.ts";
 import type { QmpClient } from "./qmp.ts";
@@ -104,7 +104,7 @@ async function goOn(control: QmpClient): Promise<void> {
 /** The machine runs when this resolves. Whatever it raises, the caller ends the process. */
 export async function loadMachine(
   { control, incoming, exited }: QemuProcess,
-  arriving: ArrivingMachine,
+  arriving: ArrivingStream,
   signal?: AbortSignal,
 ): Promise<void> {
   if (incoming === undefined) throw new Error("it was started to wait for a machine");

@@ -10,7 +10,7 @@ import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors
 import { orDeath } from "../../boot-step.ts";
 import type { ConfinementTools } from "../../confinement.ts";
 import type {
-  ArrivingMachine,
+  ArrivingStream,
   Hypervisor,
   HypervisorFeatures,
   Probe,
@@ -34,7 +34,7 @@ import { findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
 import { departMachine, loadMachine } from "./migrate.ts";
-import { describeProcessor, savedFiles, saveMachine } from "./save.ts";
+import { describeProcessor, savedFiles, saveMachine, suspendMachine } from "./save.ts";
 import { TemplateSource } from "../../template-source.ts";
 import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
 
@@ -128,7 +128,7 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async arrive(
-    arriving: ArrivingMachine,
+    arriving: ArrivingStream,
     config: SpawnConfig,
     signal?: AbortSignal,
   ): Promise<VmInstance> {
@@ -210,6 +210,13 @@ export class QemuHypervisor implements Hypervisor {
           : async (to, signal) => {
               const key = await this.saveKey(spec);
               return { key, stopMs: await saveMachine(vmm, ownMemory, to, { signal, clock }) };
+            },
+      suspend:
+        ownMemory === undefined
+          ? undefined
+          : async (to, signal) => {
+              const key = await this.saveKey(spec);
+              return { key, ...(await suspendMachine(vmm, ownMemory, to, { signal, clock })) };
             },
     };
   }
