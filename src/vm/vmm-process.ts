@@ -139,16 +139,10 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
   let first: number | undefined;
   let requested = false;
   let givenUp: string | undefined;
-  const exited = child.exited.then(async ({ exitCode, signal: killedBy }): Promise<VmExit> => {
-    for (const channel of child.channels) channel.destroy();
+  const exited = child.exited.then(async (ended): Promise<VmExit> => {
     const removal = folder.removal();
-    const tookTooMuch = await wasOutOfMemory(folder.groups);
-    await folder.remove();
-    if (removal !== undefined) return { requested, reason: removal };
-    if (givenUp !== undefined) return { requested, reason: givenUp };
-    if (tookTooMuch) return { requested, reason: renderOutOfMemory(start.spec) };
-    const how = killedBy === null ? `exit code ${String(exitCode)}` : killedBy;
-    return { requested, reason: `the hypervisor ended (${how})${lastLine(child.stderrTail())}` };
+    const reason = await clearUp(child, start, ended);
+    return { requested, reason: removal ?? givenUp ?? reason };
   });
   const end = async (): Promise<void> => {
     // whoever built the walls waits for the process inside and ends after it; killed with it, it could be first
@@ -206,6 +200,20 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     },
     orFail,
   };
+}
+
+/** Removes what is left of it; why it ended, for a person. */
+async function clearUp(
+  child: Child,
+  { folder, spec }: VmmStart,
+  { exitCode, signal }: Awaited<Child["exited"]>,
+): Promise<string> {
+  for (const channel of child.channels) channel.destroy();
+  const tookTooMuch = await wasOutOfMemory(folder.groups);
+  await folder.remove();
+  if (tookTooMuch) return renderOutOfMemory(spec);
+  const how = signal === null ? `exit code ${String(exitCode)}` : signal;
+  return `the hypervisor ended (${how})${lastLine(child.stderrTail())}`;
 }
 
 /** A closed channel is how a death is first seen; the process's own last words say more. */
