@@ -58,6 +58,8 @@ export class Machine implements AsyncDisposable {
   readonly #desk: MachineDesk;
   readonly #clock: PausableClock;
   #saving: Promise<unknown> = Promise.resolve();
+  /** it is on its way to another host: who lets it go on is who sends it */
+  #isLeaving = false;
 
   constructor(
     vm: ManagedVm,
@@ -180,7 +182,8 @@ export class Machine implements AsyncDisposable {
   /**
    * Writes the machine as it is now into an empty private folder; it stands still meanwhile, and another
    * save waits for this one. With some hypervisors it ends what is under way over the wire, which is told
-   * by WIRE_RESET. Raises VM_STATE when it cannot be saved or is frozen, HOST_LIMIT when there is no room.
+   * by WIRE_RESET. Raises VM_STATE when it cannot be saved, is frozen or on its way to another host, HOST_LIMIT
+   * when there is no room.
    */
   async save(folder: string, { signal }: SignalOption = {}): Promise<Save> {
     const { save } = this.#instance;
@@ -200,6 +203,7 @@ export class Machine implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<Save> {
     signal?.throwIfAborted();
+    this.#requireHere();
     if (this.isFrozen) {
       throw new LuminaGuardError("VM_STATE", `machine ${this.id} is frozen and cannot be saved`, {
         hint: `luminaguard resume ${this.id}  lets it go on`,
@@ -220,7 +224,7 @@ export class Machine implements AsyncDisposable {
     this.#requireMovable();
     const { depart } = this.#instance;
     if (depart === undefined) throw this.#cannotMove();
-    return depart(signal);
+    return this.#leave(() => depart(signal));
   }
 
   /**
@@ -231,7 +235,32 @@ export class Machine implements AsyncDisposable {
     this.#requireMovable();
     const { suspend } = this.#instance;
     if (suspend === undefined) throw this.#cannotMove();
-    return suspend(folder, signal);
+    return this.#leave(() => suspend(folder, signal));
+  }
+
+  /** A save would let a machine go on that another host may have by then. */
+  async #leave<Way extends Pick<Departure, "goOn">>(begin: () => Promise<Way>): Promise<Way> {
+    await this.#saving;
+    this.#requireHere();
+    this.#isLeaving = true;
+    try {
+      const way = await begin();
+      const goOn = async (): Promise<void> => {
+        await way.goOn();
+        this.#isLeaving = false;
+      };
+      return { ...way, goOn };
+    } catch (error) {
+      this.#isLeaving = false;
+      throw error;
+    }
+  }
+
+  #requireHere(): void {
+    if (!this.#isLeaving) return;
+    throw new LuminaGuardError("VM_STATE", `machine ${this.id} is on its way to another host`, {
+      hint: "it goes on here when that fails, and is gone when it does not",
+    });
   }
 
   #requireMovable(): void {

@@ -13,7 +13,7 @@ import { PausableClock } from "../../src/base/clock.ts";
 import { createGreeter } from "../../src/runtime/greeter.ts";
 import { MachineDesk } from "../../src/runtime/machine-desk.ts";
 import { Machine } from "../../src/runtime/machine.ts";
-import type { Hypervisor, SavedMachine } from "../../src/vm/hypervisor.ts";
+import type { ArrivingMachine, Hypervisor, SavedMachine } from "../../src/vm/hypervisor.ts";
 import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import type { VmSpec } from "../../src/vm/spec.ts";
 import { WireClient } from "../../src/wire/wire-client.ts";
@@ -255,11 +255,12 @@ function describeSaves({ saves }: HypervisorUnderTest, ground: () => Ground): vo
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  async function start(saved?: SavedMachine): Promise<Machine> {
+  async function start(saved?: SavedMachine, arriving?: ArrivingMachine): Promise<Machine> {
     const { hypervisor, spec, runtimeDir } = ground();
     const memoryFolder = await mkdtemp(join(folder, "memory-"));
-    const greeter = createGreeter(undefined, saved !== undefined);
-    const vm = new ManagedVm(hypervisor, { spec, greeter, memoryFolder }, saved);
+    const greeter = createGreeter(undefined, (saved ?? arriving) !== undefined);
+    const wish = { spec, greeter, memoryFolder };
+    const vm = new ManagedVm(hypervisor, wish, saved, arriving);
     const machine = new Machine(vm, await vm.boot(), greeter.wire, {
       env: {},
       desk: new MachineDesk(runtimeDir),
@@ -317,6 +318,26 @@ function describeSaves({ saves }: HypervisorUnderTest, ground: () => Ground): vo
     const deep = await start(await save(one));
     expect(await tell(deep, `kill -0 ${pid} && cat /tmp/n`)).toBe("3");
     expect(await tell(other, "cat /tmp/n")).toBe("1");
+  });
+
+  it("lets a machine that stands still to be moved go on here, or where it was sent, and no save does", async () => {
+    const machine = await start();
+    await tell(machine, "echo 1 >/tmp/n");
+    const stayed = await machine.suspend(await mkdtemp(join(folder, "leaving-")));
+    await expect(save(machine)).rejects.toMatchObject({ code: "VM_STATE" });
+    await stayed.goOn();
+    await tell(machine, "echo 2 >/tmp/n");
+    const to = await mkdtemp(join(folder, "leaving-"));
+    const { key } = await machine.suspend(to);
+    let isRunning = false;
+    const arriving: ArrivingMachine = {
+      ...{ form: "files", key, unpack: () => Promise.resolve(to) },
+      settle: () => machine.stop(),
+      onRunning: () => (isRunning = true),
+    };
+    const there = await start(undefined, arriving);
+    expect(isRunning).toBe(true);
+    expect(await tell(there, "cat /tmp/n")).toBe("2");
   });
 
   it("refuses to restore what another hypervisor, version, processor or image saved, or what is cut short", async () => {

@@ -2,7 +2,7 @@
  * Firecracker itself, where LUMINAGUARD_FIRECRACKER names its binary. What it is told is what the backend
  * says to it, so each call that it takes is proof of one, whether or not KVM runs machines here.
  */
-import { chmod, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ import { startChild } from "../../src/process/child.ts";
 import type { Child } from "../../src/process/child.ts";
 import { FirecrackerApi } from "../../src/vm/backends/firecracker/api-client.ts";
 import { listBoot, listFreeze, listObserving } from "../../src/vm/backends/firecracker/calls.ts";
-import { listThaw, names } from "../../src/vm/backends/firecracker/calls.ts";
+import { listSave, listThaw, names } from "../../src/vm/backends/firecracker/calls.ts";
 import type { ApiCall } from "../../src/vm/backends/firecracker/calls.ts";
 import { findFirecracker } from "../../src/vm/backends/firecracker/firecracker-binary.ts";
 import { capabilitiesOf } from "../../src/vm/backends/firecracker/versions.ts";
@@ -108,6 +108,9 @@ describe.skipIf(reason !== undefined)("Firecracker itself", () => {
     const said = await tellEach(api, boot);
     if (said.at(-1)?.includes("Kvm error") === true) skip(said.at(-1));
     expect(said.at(-1)).toBe("PUT /actions taken");
+    const save = Object.values(listSave());
+    const saved = ["PATCH /vm taken", "PUT /snapshot/create taken", "PATCH /vm taken"];
+    expect(await tellEach(api, [...save, ...save])).toEqual([...saved, ...saved]);
     expect(await tellEach(api, listFreeze())).toEqual([
       "PATCH /vm taken",
       "PUT /snapshot/create taken",
@@ -120,6 +123,15 @@ describe.skipIf(reason !== undefined)("Firecracker itself", () => {
     expect(
       await tellEach(other, [...listObserving(), ...listThaw(capabilitiesOf(version))]),
     ).toEqual(["PUT /logger taken", "PUT /metrics taken", "PUT /snapshot/load taken"]);
+    expect(await tellEach(other, save)).toEqual(saved);
     expect((await readFile(join(folder, names.memory))).equals(before)).toBe(true);
+    const savedMemory = await stat(join(folder, names.savedMemory));
+    expect(savedMemory.size).toBe(before.length);
+    await truncate(join(folder, names.state), 1_000);
+    const { api: third } = await start();
+    const cut = listThaw(capabilitiesOf(version));
+    expect(await tellEach(third, cut)).toEqual([
+      expect.stringMatching(/refused PUT \/snapshot\/load: Load snapshot error/),
+    ]);
   });
 });

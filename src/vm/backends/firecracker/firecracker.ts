@@ -36,7 +36,8 @@ import type { ApiCall, PlacedFile } from "./calls.ts";
 import { findFirecracker } from "./firecracker-binary.ts";
 import { startFirecracker } from "./firecracker-process.ts";
 import type { FirecrackerProcess, FirecrackerStart } from "./firecracker-process.ts";
-import { freezeTimeoutMs, readState, savedFiles, saveMachine } from "./save.ts";
+import { freezeTimeoutMs, readState, savedFiles, saveMachine, suspendMachine } from "./save.ts";
+import type { SaveParts } from "./save.ts";
 import { capabilitiesOf } from "./versions.ts";
 
 export interface FirecrackerOptions {
@@ -140,7 +141,6 @@ export class FirecrackerHypervisor implements Hypervisor {
     config: SpawnConfig,
     { kind, startedAt }: { readonly kind: SpawnKind; readonly startedAt: number },
   ): VmInstance {
-    const { spec } = config;
     return {
       id: folder.id,
       pid: vmm.pid,
@@ -150,15 +150,27 @@ export class FirecrackerHypervisor implements Hypervisor {
       exited: vmm.exited,
       stop: vmm.kill, // a machine holds nothing that its end could lose
       kill: vmm.kill,
-      saveKey: saveTo === undefined ? undefined : () => this.saveKey(spec),
-      save:
-        saveTo === undefined
-          ? undefined
-          : async (to, signal) => {
-              const key = await this.saveKey(spec);
-              const parts = { vmm, memoryPath: saveTo, config };
-              return { key, stopMs: await saveMachine(parts, to, signal) };
-            },
+      ...(saveTo === undefined
+        ? {}
+        : this.#saves({ vmm, memoryPath: saveTo, config }, config.spec)),
+    };
+  }
+
+  /** The facets of a machine that can be saved. */
+  #saves(
+    parts: SaveParts,
+    spec: VmSpec,
+  ): Required<Pick<VmInstance, "save" | "suspend" | "saveKey">> {
+    return {
+      saveKey: () => this.saveKey(spec),
+      save: async (to, signal) => {
+        const key = await this.saveKey(spec);
+        return { key, stopMs: await saveMachine(parts, to, signal) };
+      },
+      suspend: async (to, signal) => {
+        const key = await this.saveKey(spec);
+        return { key, ...(await suspendMachine(parts, to, signal)) };
+      },
     };
   }
 

@@ -10,7 +10,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { withDeadline } from "../../../base/deadline.ts";
 import { toHostError } from "../../../base/host-error.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
-import type { SpawnConfig } from "../../hypervisor.ts";
+import type { SpawnConfig, Suspension } from "../../hypervisor.ts";
 import { copyMemory } from "../../memory-file.ts";
 import { listSave, names } from "./calls.ts";
 import type { FirecrackerProcess } from "./firecracker-process.ts";
@@ -38,61 +38,101 @@ export async function saveMachine(
   folder: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { vmm, memoryPath } = parts;
-  signal?.throwIfAborted();
+  const { stoppedAt, resume, meetAgain } = await stopSaved(parts, signal);
+  const stopMs = (await resume()) - stoppedAt;
+  await meetAgain();
+  await collect(parts, folder, signal);
+  return stopMs;
+}
+
+/** As `saveMachine`, and the machine stands still until it is told to go on. */
+export async function suspendMachine(
+  parts: SaveParts,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<Omit<Suspension, "key">> {
+  const { stoppedAt, resume, meetAgain } = await stopSaved(parts, signal);
+  const goOn = async (): Promise<void> => {
+    await resume();
+    await meetAgain();
+  };
   try {
-    const stopMs = await writeSnapshot(parts, signal);
-    const state = await readState(vmm.pathOf(names.savedState));
-    const saved = join(folder, savedFiles.memory);
-    await copyMemory(memoryPath, saved, signal);
-    await chmod(saved, 0o600); // the other was open to the machine's user
-    await writeFile(join(folder, savedFiles.state), state, { mode: 0o600 });
-    return stopMs;
+    await collect(parts, folder, signal);
   } catch (error) {
-    throw toHostError(error, "a machine's devices cannot be written");
-  } finally {
-    await truncate(memoryPath).catch(() => undefined); // its room is given back, or is with its folder
-    await rm(vmm.pathOf(names.savedState), { force: true }).catch(() => undefined);
+    await goOn();
+    throw error;
   }
+  return { stoppedAt, goOn };
+}
+
+/** A machine that stands still, saved. Both are on the clock of `performance.now()`. */
+interface Standing {
+  readonly stoppedAt: number;
+  /** Lets it go on, and gives when. */
+  readonly resume: () => Promise<number>;
+  /** Resolves when its guest answers on the wire that was made for it. */
+  readonly meetAgain: () => Promise<void>;
 }
 
 /**
- * Whoever speaks to the machine from here on does so on a connection that waits until it goes on. One that
- * was stopped is always saved before it goes on: up to 1.16.1 a mere pause leaves its vsock deaf
- * (firecracker-microvm/firecracker#6100).
+ * Whoever speaks to the machine from here on does so on a connection that waits until it goes on, which it does
+ * where this fails. One that was stopped is always saved before it goes on: up to 1.16.1 a mere pause leaves
+ * its vsock deaf (firecracker-microvm/firecracker#6100).
  */
-async function writeSnapshot(
-  { vmm, config }: SaveParts,
+async function stopSaved(
+  { vmm, memoryPath, config }: SaveParts,
   signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<Standing> {
+  signal?.throwIfAborted();
+  const { pause, create, resume: goOn } = listSave();
+  const patience = { timeoutMs: freezeTimeoutMs };
   vmm.relay.hold();
   const answers = config.greeter.reopen(vmm.wirePath);
-  try {
-    return await standStill(vmm, signal);
-  } finally {
-    await orGiveUp(vmm, "its wire did not come back after a save", () =>
+  const resume = async (): Promise<number> => {
+    vmm.relay.renew();
+    await orGiveUp(vmm, "it did not go on after a save", () => vmm.api.tell([goOn], patience));
+    return performance.now();
+  };
+  const meetAgain = (): Promise<void> =>
+    orGiveUp(vmm, "its wire did not come back after a save", () =>
       untilAnswered(vmm, config.clock, answers),
     );
-  }
-}
-
-async function standStill(
-  vmm: FirecrackerProcess,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const { pause, create, resume } = listSave();
-  const patience = { timeoutMs: freezeTimeoutMs };
   const stoppedAt = performance.now();
   try {
     await vmm.api.tell([pause], patience);
     await vmm.api.tell([create], { ...patience, signal });
   } catch (error) {
+    await giveRoomBack(vmm, memoryPath);
+    await resume();
+    await meetAgain();
     throw isNoRoom(error) ? noRoom(error) : error;
-  } finally {
-    vmm.relay.renew();
-    await orGiveUp(vmm, "it did not go on after a save", () => vmm.api.tell([resume], patience));
   }
-  return performance.now() - stoppedAt;
+  return { stoppedAt, resume, meetAgain };
+}
+
+/** What Firecracker wrote is copied out, and its room given back. */
+async function collect(
+  { vmm, memoryPath }: SaveParts,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const saved = join(folder, savedFiles.memory);
+  try {
+    const state = await readState(vmm.pathOf(names.savedState));
+    await copyMemory(memoryPath, saved, signal);
+    await chmod(saved, 0o600); // the other was open to the machine's user
+    await writeFile(join(folder, savedFiles.state), state, { mode: 0o600 });
+  } catch (error) {
+    throw toHostError(error, "a machine's devices cannot be written");
+  } finally {
+    await giveRoomBack(vmm, memoryPath);
+  }
+}
+
+/** Where the machine ended meanwhile, its folders give it back. */
+async function giveRoomBack(vmm: FirecrackerProcess, memoryPath: string): Promise<void> {
+  await truncate(memoryPath).catch(() => undefined);
+  await rm(vmm.pathOf(names.savedState), { force: true }).catch(() => undefined);
 }
 
 async function untilAnswered(
