@@ -27,7 +27,7 @@ export function digestOf(bytes: Buffer): `sha256:${string}` {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-export async function startRegistry(): Promise<ScriptedRegistry> {
+export async function startRegistry(address = "127.0.0.1"): Promise<ScriptedRegistry> {
   const blobs = new Map<string, Buffer>();
   const tags = new Map<string, { digest: string; mediaType: string }>();
   const asked: Asked[] = [];
@@ -42,9 +42,9 @@ export async function startRegistry(): Promise<ScriptedRegistry> {
     if (kind === undefined || bytes === undefined) response.writeHead(404).end();
     else sendBytes(request, response, bytes, tagged?.mediaType ?? typeOf(bytes));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `${address}:${(server.address() as AddressInfo).port}`,
     asked,
     faults,
     put: (bytes) => {

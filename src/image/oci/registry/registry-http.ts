@@ -2,11 +2,11 @@
  * Requests to one registry: retried, redirected, bounded in time. A login is shown to the registry's
  * own origin alone; where it sends us elsewhere, as to its store of blobs, nothing is shown.
  */
-import { EnvHttpProxyAgent, request } from "undici";
+import { Agent, EnvHttpProxyAgent, request } from "undici";
 import type { Dispatcher } from "undici";
 import { LuminaGuardError, messageOf } from "../../../errors.ts";
 import { quote } from "../invalid.ts";
-import { checkPlace, registryOrigin } from "./origin-rules.ts";
+import { checkPlace, isLoopback, registryOrigin } from "./origin-rules.ts";
 import { RegistryLogin } from "./registry-login.ts";
 import type { FindCredentials } from "./registry-login.ts";
 import { isOfConnection, isPassing, waitForTry } from "./retry-rules.ts";
@@ -38,18 +38,22 @@ export class RegistryHttp implements AsyncDisposable {
   readonly #options: RegistryHttpOptions;
   readonly #registry: string;
   readonly #login: RegistryLogin;
-  readonly #dispatcher: Dispatcher;
+  /** to places of this host, which no proxy is to see: what is said there is not encrypted */
+  readonly #direct: Dispatcher;
+  readonly #proxied: Dispatcher;
   #loggingIn: Promise<void> | undefined;
 
   constructor(options: RegistryHttpOptions) {
     const { host, repository, find, env } = options;
     this.#options = options;
     this.#registry = registryOrigin(host);
-    this.#dispatcher = new EnvHttpProxyAgent({
-      connect: { timeout: silenceMs },
+    const connect = { timeout: silenceMs };
+    this.#direct = new Agent({ connect });
+    this.#proxied = new EnvHttpProxyAgent({
+      connect,
       httpProxy: env["http_proxy"] ?? env["HTTP_PROXY"] ?? "",
       httpsProxy: env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "",
-      noProxy: `localhost,127.0.0.1,::1,${env["no_proxy"] ?? env["NO_PROXY"] ?? ""}`,
+      noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
     });
     this.#login = new RegistryLogin({
       registry: this.#registry,
@@ -169,7 +173,7 @@ export class RegistryHttp implements AsyncDisposable {
     const given = url.origin === first.origin ? authorization : undefined;
     const shown = given ?? own;
     const { statusCode, headers, body } = await request(url, {
-      dispatcher: this.#dispatcher,
+      dispatcher: isLoopback(url.hostname) ? this.#direct : this.#proxied,
       signal: this.#options.signal,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
@@ -184,7 +188,7 @@ export class RegistryHttp implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#dispatcher.destroy();
+    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
   }
 }
 

@@ -378,3 +378,65 @@ describe("a registry that asks who we are", () => {
     await expect(pull(reference)).rejects.toThrow("not encrypted");
   });
 });
+
+describe("a proxy", () => {
+  async function startProxy(): Promise<{
+    readonly url: string;
+    readonly heard: string[];
+    readonly close: () => void;
+  }> {
+    const heard: string[] = [];
+    const proxy = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", (bytes: Buffer) => {
+        heard.push(bytes.toString("latin1"));
+        socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+      });
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const { port } = proxy.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, heard, close: () => proxy.close() };
+  }
+
+  test("never hears of a registry on this host, whatever its address, where nothing is encrypted", async () => {
+    const proxy = await startProxy();
+    const other = await startRegistry("127.0.0.2");
+    const digest = putImage(other, { layers: [archive], diffIds: [digestOf(archive)], config });
+    other.tag("1", digest, mediaTypes.manifest);
+    store = createImageStore({ cacheDir, env: { http_proxy: proxy.url, https_proxy: proxy.url } });
+    const image = await pull(`${other.host}/team/tools:1`);
+    await other[Symbol.asyncDispose]();
+    proxy.close();
+    expect(image.manifest.kind).toBe("oci");
+    expect(proxy.heard).toEqual([]);
+  });
+
+  test("is asked for a tunnel to a registry elsewhere, and is shown no login", async () => {
+    const proxy = await startProxy();
+    store = createImageStore({ cacheDir, env: { https_proxy: proxy.url } });
+    const auth = Buffer.from("me:correct-horse").toString("base64");
+    const dockerConfigPath = join(temp.path, `config-proxy-${stores}.json`);
+    writeFileSync(dockerConfigPath, JSON.stringify({ auths: { "registry.example": { auth } } }));
+    await expect(pull("registry.example/team/tools:1", { dockerConfigPath })).rejects.toMatchObject(
+      { code: "IMAGE_PULL_FAILED" },
+    );
+    proxy.close();
+    expect(proxy.heard.length).toBeGreaterThan(0);
+    for (const said of proxy.heard) {
+      expect(said).toMatch(/^CONNECT registry\.example:443 /);
+      expect(said).not.toContain(auth);
+    }
+  });
+
+  test("is left out for the hosts that no_proxy names", async () => {
+    const proxy = await startProxy();
+    const env = { https_proxy: proxy.url, no_proxy: "registry.invalid" };
+    store = createImageStore({ cacheDir, env });
+    await expect(pull("registry.invalid/team/tools:1")).rejects.toMatchObject({
+      code: "IMAGE_PULL_FAILED",
+    });
+    proxy.close();
+    expect(proxy.heard).toEqual([]);
+  });
+});
