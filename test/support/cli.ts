@@ -33,7 +33,17 @@ export interface CliHome extends AsyncDisposable {
   readonly leftovers: () => Promise<readonly string[]>;
 }
 
-export async function createCliHome(): Promise<CliHome> {
+export interface CliHomeOptions {
+  /** what starts the program @default its own start */
+  readonly program?: string;
+  /** a program that starts it, and its arguments @default none */
+  readonly prefix?: readonly string[];
+}
+
+export async function createCliHome({
+  program = programPath,
+  prefix = [],
+}: CliHomeOptions = {}): Promise<CliHome> {
   const folder = await mkdtemp(join(tmpdir(), "lg-"));
   const project = join(folder, "project");
   const runtimeDir = join(folder, "run");
@@ -41,7 +51,8 @@ export async function createCliHome(): Promise<CliHome> {
   const configDir = join(folder, "config");
   await mkdir(project);
   const start: CliHome["start"] = (args, options = {}) => {
-    return spawn(process.execPath, [programPath, ...args], {
+    const [file = "", ...words] = [...prefix, process.execPath, program, ...args];
+    return spawn(file, words, {
       cwd: options.cwd ?? project,
       env: {
         ...process.env,
