@@ -1,92 +1,95 @@
-/** A machine that was saved on another host, with any backend that restores. */
+/** The order in which a machine that came in files is looked at, settled and run. */
 import { describe, expect, it } from "vitest";
-import { LuminaGuardError } from "../../../src/errors.ts";
-import { arriveSaved } from "../../../src/vm/arrive-saved.ts";
 import type { ArrivingFiles, Greeter, Hypervisor, SaveKey } from "../../../src/vm/hypervisor.ts";
+import { ManagedVm } from "../../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
 import { createScriptedHypervisor } from "../../support/scripted-hypervisor.ts";
 
 const image = { digest: "0".repeat(64), kernelPath: "", initramfsPath: "" };
-const config = { spec: resolveVmSpec({ image }), greeter: {} as Greeter };
-const key: SaveKey = { backend: "b", version: "1", cpu: "c", imageDigest: "d", arguments: "e" };
+const done = (): Promise<void> => Promise.resolve();
+const greeter: Greeter = {
+  prepare: done,
+  reach: done,
+  greet: done,
+  reopen: () => done,
+  measureClock: () => Promise.resolve(1),
+};
+const config = { spec: resolveVmSpec({ image }), greeter };
+const key: SaveKey = {
+  ...{ backend: "scripted/none", version: "1", cpu: "any" },
+  ...{ imageDigest: image.digest, arguments: "" },
+};
 
-interface Tried {
-  readonly happened: string[];
+interface Story {
+  readonly heard: string[];
   readonly arriving: ArrivingFiles;
-  readonly hypervisor: Hypervisor;
+  readonly restore: NonNullable<Hypervisor["restore"]>;
+  readonly hypervisor: ReturnType<typeof createScriptedHypervisor>;
 }
 
-function arrange(here: SaveKey = key): Tried {
-  const happened: string[] = [];
-  const scripted = createScriptedHypervisor(true);
-  scripted.succeed();
-  const note = (what: string): Promise<void> => Promise.resolve(void happened.push(what));
+function tell(settle: ArrivingFiles["settle"] = done): Story {
+  const heard: string[] = [];
+  const hypervisor = createScriptedHypervisor(true);
+  hypervisor.succeed();
+  const say = (word: string): void => void heard.push(word);
   return {
-    happened,
+    heard,
+    hypervisor,
     arriving: {
       form: "files",
       key,
-      unpack: () => note("unpack").then(() => "/arrived"),
-      settle: () => note("settle"),
-      onRunning: () => void happened.push("running"),
-    },
-    hypervisor: {
-      ...scripted,
-      saveKey: () => note("look at the key").then(() => here),
-      restore: async (saved, wish, signal) => {
-        await note(`restore ${saved.folder}`);
-        return scripted.spawn(wish, signal);
+      unpack: () => {
+        say("unpack");
+        return Promise.resolve("folder");
       },
+      settle: (gone) => {
+        say("settle");
+        return settle(gone);
+      },
+      onRunning: () => say("running"),
+    },
+    restore: (saved, _config, signal) => {
+      say(`restore ${saved.folder}`);
+      return hypervisor.spawn(config, signal);
     },
   };
 }
 
-describe("a saved machine that arrives", () => {
-  it("is looked at first, restored once it may run, and told of when it runs", async () => {
-    const { happened, arriving, hypervisor } = arrange();
-    await arriveSaved(hypervisor, arriving, config, new AbortController().signal);
-    const order = ["look at the key", "unpack", "settle", "restore /arrived", "running"];
-    expect(happened).toEqual(order);
+describe("a machine that came in files", () => {
+  it("runs only when all of it is here and it was settled, and then says so", async () => {
+    const { heard, arriving, restore, hypervisor } = tell();
+    const vm = new ManagedVm({ ...hypervisor, restore }, config, undefined, arriving);
+    await vm.boot();
+    expect(heard).toEqual(["unpack", "settle", "restore folder", "running"]);
+    await vm.stop(0);
   });
 
-  it.each(["backend", "version", "cpu", "imageDigest", "arguments"] as const)(
-    "of another %s is refused before a byte of it is taken",
-    async (part) => {
-      const { happened, arriving, hypervisor } = arrange({ ...key, [part]: "other" });
-      const arrived = arriveSaved(hypervisor, arriving, config, new AbortController().signal);
-      await expect(arrived).rejects.toMatchObject({ code: "SNAPSHOT_MISMATCH" });
-      expect(happened).toEqual(["look at the key"]);
-    },
-  );
+  it("is refused before a byte of it is taken where it could not run", async () => {
+    const { heard, arriving, restore, hypervisor } = tell();
+    const cannot = new ManagedVm(hypervisor, config, undefined, arriving);
+    await expect(cannot.boot()).rejects.toMatchObject({ code: "SPEC_REFUSED" });
+    const saveKey = (): Promise<SaveKey> => Promise.resolve({ ...key, version: "2" });
+    const other = new ManagedVm({ ...hypervisor, restore, saveKey }, config, undefined, arriving);
+    await expect(other.boot()).rejects.toMatchObject({ code: "SNAPSHOT_MISMATCH" });
+    expect(heard).toEqual([]);
+  });
 
-  it("is not restored when it stays where it was, or was called off", async () => {
-    const declined = arrange();
-    const stays = new LuminaGuardError("MIGRATION_FAILED", "it stays");
-    const settle = (): Promise<never> => Promise.reject(stays);
-    const { signal } = new AbortController();
-    await expect(
-      arriveSaved(declined.hypervisor, { ...declined.arriving, settle }, config, signal),
-    ).rejects.toBe(stays);
-    const stopped = arrange();
+  it("that stays where it came from never runs here", async () => {
+    const { heard, arriving, restore, hypervisor } = tell(() => Promise.reject(new Error("no")));
+    const vm = new ManagedVm({ ...hypervisor, restore }, config, undefined, arriving);
+    await expect(vm.boot()).rejects.toThrow("no");
+    expect(heard).toEqual(["unpack", "settle"]);
+  });
+
+  it("is given up while it waits for its word when whoever waits for it is stopped", async () => {
+    const { heard, arriving, restore, hypervisor } = tell((gone) => gone);
+    const vm = new ManagedVm({ ...hypervisor, restore }, config, undefined, arriving);
     const over = new AbortController();
-    const waits = (gone: Promise<never>): Promise<never> => {
-      over.abort(stays);
-      return gone;
-    };
-    await expect(
-      arriveSaved(stopped.hypervisor, { ...stopped.arriving, settle: waits }, config, over.signal),
-    ).rejects.toBe(stays);
-    for (const { happened } of [declined, stopped]) expect(happened.at(-1)).toBe("unpack");
-  });
-
-  it("is refused where nothing can be restored", async () => {
-    const { arriving } = arrange();
-    const arrived = arriveSaved(
-      createScriptedHypervisor(true),
-      arriving,
-      config,
-      new AbortController().signal,
-    );
-    await expect(arrived).rejects.toMatchObject({ code: "SPEC_REFUSED" });
+    const booted = vm.boot(over.signal);
+    booted.catch(() => undefined);
+    await expect.poll(() => heard).toEqual(["unpack", "settle"]);
+    over.abort(new Error("enough"));
+    await expect(booted).rejects.toThrow("enough");
+    expect(heard).toEqual(["unpack", "settle"]);
   });
 });
