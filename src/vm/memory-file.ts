@@ -8,10 +8,21 @@ import { toHostError } from "../base/host-error.ts";
 import { isLuminaGuardError, LuminaGuardError } from "../errors.ts";
 import { runProgram } from "../process/run-program.ts";
 
+export interface CopyOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** zeros become holes: the file was written as a whole, which takes longer to look through
+   * @default false: holes stay what they are */
+  readonly findHoles?: boolean | undefined;
+}
+
 /** Raises HOST_LIMIT when there is no room, with nothing left at `to`. */
-export async function copyMemory(from: string, to: string, signal?: AbortSignal): Promise<void> {
+export async function copyMemory(
+  from: string,
+  to: string,
+  { signal, findHoles = false }: CopyOptions = {},
+): Promise<void> {
   try {
-    if (process.platform === "linux") await copyWithHoles(from, to, signal);
+    if (process.platform === "linux") await copyWithHoles(from, to, findHoles, signal);
     else await copyFile(from, to, constants.COPYFILE_FICLONE);
   } catch (error) {
     await rm(to, { force: true });
@@ -22,8 +33,14 @@ export async function copyMemory(from: string, to: string, signal?: AbortSignal)
 }
 
 /** Node's own copy fills the holes. GNU cp; busybox has no such options. */
-async function copyWithHoles(from: string, to: string, signal?: AbortSignal): Promise<void> {
-  await runProgram("cp", ["--reflink=auto", "--sparse=auto", "--", from, to], { signal });
+async function copyWithHoles(
+  from: string,
+  to: string,
+  findHoles: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const sparse = findHoles ? "--sparse=always" : "--sparse=auto";
+  await runProgram("cp", ["--reflink=auto", sparse, "--", from, to], { signal });
 }
 
 function noRoom(cause: LuminaGuardError): LuminaGuardError {

@@ -171,7 +171,8 @@ describe("a machine that stays, on Firecracker's stand-in", () => {
     await told;
     const machine = { id: "m-000001", name: "work" };
     const facts = { ...memory, machine, name: "first", kind: "asked", parent: null, key } as const;
-    const { id } = await draft.publish(facts, false);
+    const { id, bytes } = await draft.publish(facts, false);
+    expect(bytes, "what the machine never touched takes no room").toBeLessThan(100 * 1024 ** 2);
     await work.exec(["sh", "-c", "echo later >/tmp/state"], { cwd: "/" });
     {
       await using opened = await snapshots.open(id);

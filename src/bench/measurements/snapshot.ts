@@ -30,7 +30,7 @@ export const snapshotStop: Measurement = {
       const folder = await bench.folder();
       values.push((await bench.machine.save(folder, { signal })).stopMs);
       const startedAt = performance.now();
-      await copyMemory(join(bench.memoryFolder, "ram"), join(folder, "copy"), signal);
+      await copyMemory(join(bench.memoryFolder, "ram"), join(folder, "copy"), { signal });
       floors.push(performance.now() - startedAt + allowanceMs);
       await rm(folder, { recursive: true });
     }

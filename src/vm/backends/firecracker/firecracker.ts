@@ -114,7 +114,7 @@ export class FirecrackerHypervisor implements Hypervisor {
     config.onPhase?.("restoring");
     const state = await readState(join(saved.folder, savedFiles.state));
     const ramPath = join(config.memoryFolder, names.memory);
-    await copyMemory(join(saved.folder, savedFiles.memory), ramPath, signal);
+    await copyMemory(join(saved.folder, savedFiles.memory), ramPath, { signal });
     await chmod(ramPath, 0o644); // the folder is private: this opens it to the machine's own user
     const launched = await this.#clone({ ramPath, state }, config, signal);
     await greet(launched, config, signal);

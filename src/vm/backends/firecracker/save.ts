@@ -119,7 +119,7 @@ async function collect(
   const saved = join(folder, savedFiles.memory);
   try {
     const state = await readState(vmm.pathOf(names.savedState));
-    await copyMemory(memoryPath, saved, signal);
+    await copyMemory(memoryPath, saved, { signal, findHoles: true });
     await chmod(saved, 0o600); // the other was open to the machine's user
     await writeFile(join(folder, savedFiles.state), state, { mode: 0o600 });
   } catch (error) {

@@ -286,7 +286,7 @@ export class QemuHypervisor implements Hypervisor {
     if (memoryFolder !== undefined && this.#canSave) {
       const path = join(memoryFolder, savedFiles.memory);
       if (frozen === undefined) await this.#makeMemory(path, spec);
-      else await copyMemory(frozen.ramPath, path, signal);
+      else await copyMemory(frozen.ramPath, path, { signal });
       await this.#openToMachine(path);
       return { path, use: "source" };
     }

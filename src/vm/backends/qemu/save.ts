@@ -68,7 +68,7 @@ async function stopInto(
   };
   try {
     const state = await freeze(control, statePath, signal, clock);
-    await copyMemory(memoryPath, join(folder, savedFiles.memory), signal);
+    await copyMemory(memoryPath, join(folder, savedFiles.memory), { signal });
     return { stoppedAt, state, goOn };
   } catch (error) {
     await goOn();
