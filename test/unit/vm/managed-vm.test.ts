@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isLuminaGuardError } from "../../../src/errors.ts";
-import type { ArrivingMachine, Greeter, Hypervisor } from "../../../src/vm/hypervisor.ts";
+import type { ArrivingMachine, Greeter, Hypervisor, SaveKey } from "../../../src/vm/hypervisor.ts";
 import type { VmState } from "../../../src/vm/lifecycle.ts";
 import { ManagedVm } from "../../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
@@ -271,6 +271,24 @@ describe("a managed machine", () => {
     await other.boot();
     expect(given).toEqual([arriving]);
     await other.stop(0);
+  });
+
+  it("takes one that came in files as it takes one that was saved", async () => {
+    const { hypervisor } = create();
+    const arriving: ArrivingMachine = {
+      ...{ form: "files", key: {} as SaveKey, unpack: () => Promise.resolve("folder") },
+      ...{ settle: done, onRunning: () => undefined },
+    };
+    const given: unknown[] = [];
+    const restore: Hypervisor["restore"] = (saved, _config, signal) => {
+      given.push(saved.folder);
+      return hypervisor.spawn(config, signal);
+    };
+    const vm = new ManagedVm({ ...hypervisor, restore }, config, undefined, arriving);
+    hypervisor.succeed();
+    await vm.boot();
+    expect(given).toEqual(["folder"]);
+    await vm.stop(0);
   });
 
   it("that ends by itself has failed", async () => {
