@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FrameLink } from "../../../../src/vm/migration/frame-link.ts";
+import type { Frame } from "../../../../src/vm/migration/frames.ts";
 import { encodeMessage } from "../../../../src/vm/migration/frames.ts";
 import { receiveFiles, sendFiles } from "../../../../src/vm/migration/machine-files.ts";
 import type { Hello } from "../../../../src/vm/migration/messages.ts";
@@ -157,5 +158,32 @@ describe("a machine in a file", () => {
     await writeFile(path, "mine");
     await expect(MoveFile.create(path)).rejects.toMatchObject({ code: "USAGE" });
     expect(await readFile(path, "utf8")).toBe("mine");
+  });
+});
+
+describe("the files of a machine that another host sends", () => {
+  const file = (bytes: number): Frame => ({
+    kind: "message",
+    message: { kind: "file", name: "ram", bytes },
+  });
+  const end = (sha256: string): Frame => ({
+    kind: "message",
+    message: { kind: "file end", sha256 },
+  });
+  const bytes: Frame = { kind: "bytes", bytes: Buffer.from("ab") };
+
+  it.each<readonly [string, readonly Frame[], string]>([
+    ["has other bytes than its digest says", [file(2), bytes, end("0".repeat(64))], "not what was"],
+    ["is shorter than it said", [file(3), bytes, end("0".repeat(64))], "shorter"],
+    ["is longer than it said", [file(1), bytes], "longer"],
+    ["is larger than the machine", [file(2 ** 40)], "for 1 MiB of memory"],
+  ])("one that %s is refused", async (_what, frames, why) => {
+    const left = [...frames];
+    const next = (): Promise<Frame> => {
+      const first = left.shift();
+      return first === undefined ? Promise.reject(new Error("no more")) : Promise.resolve(first);
+    };
+    await mkdir(join(folder, "arrived"));
+    await expect(receiveFiles(next, join(folder, "arrived"), 1)).rejects.toThrow(why);
   });
 });
