@@ -84,7 +84,7 @@ module.exports = {
       from: {
         path: "^src/",
         pathNot: [
-          "^src/vm/all-candidates\\.ts$",
+          "^src/vm/choice/all-candidates\\.ts$",
           "^src/vm/backends/",
           "^src/bench/",
           "^src/index\\.ts$",

@@ -18,12 +18,12 @@ export { Pool } from "./vm/pool.ts";
 // a command in a machine on a copy of a folder, and what it changed
 export { runTask } from "./runtime/run-task.ts";
 export type { TaskFace, TaskRequest, TaskResult } from "./runtime/run-task.ts";
-export { ChangeDesk } from "./runtime/change-desk.ts";
+export { ChangeDesk } from "./runtime/cliff/change-desk.ts";
 export type { ApplyChoice, ApplyResult, Change, ChangeSet } from "./runtime/values.ts";
 
 // the Approval Cliff: what leaves a machine is asked about, and what was shown is what runs
-export { CliffDesk } from "./runtime/cliff-desk.ts";
-export type { OpenCliff } from "./runtime/cliff-desk.ts";
+export { CliffDesk } from "./runtime/cliff/cliff-desk.ts";
+export type { OpenCliff } from "./runtime/cliff/cliff-desk.ts";
 export { Cliff } from "./approvals/cliff.ts";
 export type { RequestOptions } from "./approvals/cliff.ts";
 export type { CliffVerdict } from "./approvals/cliff-verdict.ts";

@@ -1,7 +1,7 @@
 /** The machine that was measured: everything that moves the numbers. */
 import { cpus, release, totalmem } from "node:os";
 import type { Image } from "../image/image-store.ts";
-import type { Selection } from "../vm/select.ts";
+import type { Selection } from "../vm/choice/select.ts";
 
 export interface HostFacts {
   /** platform, architecture and what ran the machines, such as "linux x64 qemu/tcg" */

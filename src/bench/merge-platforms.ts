@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { LuminaGuardError } from "../errors.ts";
-import type { Lane } from "../vm/lane.ts";
+import type { Lane } from "../vm/choice/lane.ts";
 import { renderNumber } from "./row.ts";
 
 /** What one host measured. */

@@ -6,7 +6,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runProgram } from "../process/run-program.ts";
-import type { TemplateStore } from "../vm/template-store.ts";
+import type { TemplateStore } from "../vm/templates/template-store.ts";
 
 /** within this time an audit has taken its lock, in `ms` */
 const startMs = 30;

@@ -1,16 +1,16 @@
 /** Draws the card of one pending approval on this terminal, and carries the person's answer to the cliff. */
 import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
-import type { OpenCliff } from "../runtime/cliff-desk.ts";
-import { editCall, followEdits } from "../runtime/edit-call.ts";
-import type { Edit } from "../runtime/edit-call.ts";
-import { offerGrants } from "../runtime/grant-offers.ts";
-import type { OfferedGrant } from "../runtime/grant-offers.ts";
+import type { OpenCliff } from "../runtime/cliff/cliff-desk.ts";
+import { editCall, followEdits } from "../runtime/cliff/edit-call.ts";
+import type { Edit } from "../runtime/cliff/edit-call.ts";
+import { offerGrants } from "../runtime/cliff/grant-offers.ts";
+import type { OfferedGrant } from "../runtime/cliff/grant-offers.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import { buildCard, describeRest, findAlike, runPager } from "../runtime/values.ts";
 import type { ApplyResult, Approval, ChangeSet } from "../runtime/values.ts";
-import { amendWriteBack } from "../runtime/write-back-amend.ts";
-import { readWriteBack, writeBackTool } from "../runtime/write-back.ts";
+import { amendWriteBack } from "../runtime/cliff/write-back-amend.ts";
+import { readWriteBack, writeBackTool } from "../runtime/cliff/write-back.ts";
 import type { Answer } from "../tui/answer.ts";
 import { askOnTerminal } from "../tui/ask-on-terminal.ts";
 import type { Keyboard } from "../tui/keys.ts";

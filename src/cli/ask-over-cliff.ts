@@ -1,5 +1,5 @@
 /** Puts one question to the cliff, and its card on this terminal where a person must answer it. */
-import type { OpenCliff } from "../runtime/cliff-desk.ts";
+import type { OpenCliff } from "../runtime/cliff/cliff-desk.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import type { ApplyResult, CliffVerdict, EnvelopeDraft } from "../runtime/values.ts";
 import type { Keyboard } from "../tui/keys.ts";

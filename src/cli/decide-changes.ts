@@ -4,12 +4,12 @@
  */
 import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
-import type { OpenCliff } from "../runtime/cliff-desk.ts";
+import type { OpenCliff } from "../runtime/cliff/cliff-desk.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
 import { buildChangeCard } from "../runtime/values.ts";
 import type { ApplyResult, ChangeSet, CliffVerdict } from "../runtime/values.ts";
-import { draftWriteBack, executeWriteBack, writeBackTool } from "../runtime/write-back.ts";
-import type { WriteBackOrigin } from "../runtime/write-back.ts";
+import { draftWriteBack, executeWriteBack, writeBackTool } from "../runtime/cliff/write-back.ts";
+import type { WriteBackOrigin } from "../runtime/cliff/write-back.ts";
 import { renderCard } from "../tui/card-lines.ts";
 import type { Keyboard } from "../tui/keys.ts";
 import { askOverCliff } from "./ask-over-cliff.ts";

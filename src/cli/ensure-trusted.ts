@@ -2,7 +2,7 @@
 import { escapeText } from "../base/escape-text.ts";
 import { LuminaGuardError } from "../errors.ts";
 import type { LuminaGuard } from "../runtime/luminaguard.ts";
-import type { NamedServer } from "../runtime/mcp-values.ts";
+import type { NamedServer } from "../runtime/mcp/mcp-values.ts";
 import { askOverCliff } from "./ask-over-cliff.ts";
 import { say } from "./io.ts";
 import type { CliIo } from "./io.ts";

@@ -5,7 +5,7 @@ import { openKeyboard } from "../tui/keys.ts";
 import type { Keyboard } from "../tui/keys.ts";
 import { createStyle } from "../tui/style.ts";
 import type { Style } from "../tui/style.ts";
-import type { TerminalProgram } from "../runtime/edit-call.ts";
+import type { TerminalProgram } from "../runtime/cliff/edit-call.ts";
 
 export interface CliIo {
   readonly stdin: ReadStream;

@@ -1,8 +1,8 @@
 /** One call of a tool over the cliff: a person's own typing is its approval, anything else is judged. */
 import type { CallToolResult, Tool } from "@modelcontextprotocol/client";
-import type { OpenCliff } from "../runtime/cliff-desk.ts";
-import { fingerprintTool } from "../runtime/mcp-values.ts";
-import type { ManagedClient, ToolArguments } from "../runtime/mcp-values.ts";
+import type { OpenCliff } from "../runtime/cliff/cliff-desk.ts";
+import { fingerprintTool } from "../runtime/mcp/mcp-values.ts";
+import type { ManagedClient, ToolArguments } from "../runtime/mcp/mcp-values.ts";
 import type { CliffVerdict, EnvelopeDraft } from "../runtime/values.ts";
 import { askOverCliff } from "./ask-over-cliff.ts";
 import type { CliIo } from "./io.ts";

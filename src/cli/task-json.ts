@@ -1,7 +1,7 @@
 /** A task as one JSON document. */
 import { ByteCollector } from "../base/byte-collector.ts";
 import type { TaskFace, TaskResult } from "../runtime/run-task.ts";
-import type { PromptCount } from "../runtime/cliff-desk.ts";
+import type { PromptCount } from "../runtime/cliff/cliff-desk.ts";
 import type { Decision } from "./decide-changes.ts";
 import { printJson } from "./io.ts";
 import type { CliIo } from "./io.ts";

@@ -2,7 +2,7 @@
 import { basename, join } from "node:path";
 import type { CacheItem } from "../image/image-cache.ts";
 import type { ImageStore } from "../image/image-store.ts";
-import { TemplateStore } from "../vm/template-store.ts";
+import { TemplateStore } from "../vm/templates/template-store.ts";
 
 /** Something in the cache folder that takes room. */
 export interface CachedItem extends Omit<CacheItem, "kind"> {

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { arch, release, totalmem } from "node:os";
 import { isLuminaGuardError, messageOf } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
-import type { ConfinementReport } from "../vm/confinement-probe.ts";
-import type { CanaryResult } from "../vm/canary.ts";
+import type { ConfinementReport } from "../vm/walls/confinement-probe.ts";
+import type { CanaryResult } from "../vm/choice/canary.ts";
 import type { LuminaGuard, SpawnOptions } from "./luminaguard.ts";
 
 export interface Finding {

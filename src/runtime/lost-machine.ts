@@ -1,5 +1,5 @@
 /** The end of a machine whose owner was killed and could not write it down itself. */
-import type { OpenLedger } from "./open-ledger.ts";
+import type { OpenLedger } from "./ledger/open-ledger.ts";
 
 /** Records that the machine stopped, unless its start was never recorded or its end is already. */
 export function recordLostMachine(

@@ -5,12 +5,12 @@
 import { renderDidYouMean } from "../base/nearest.ts";
 import { loadConfig } from "../config/config.ts";
 import { LuminaGuardError } from "../errors.ts";
-import { freezeMachines, removeMachines, resumeMachines } from "../vm/freeze.ts";
-import { listMachines } from "../vm/machine-list.ts";
-import type { ListedMachine } from "../vm/machine-list.ts";
-import { isStopped } from "../vm/stop-marks.ts";
+import { freezeMachines, removeMachines, resumeMachines } from "../vm/register/freeze.ts";
+import { listMachines } from "../vm/register/machine-list.ts";
+import type { ListedMachine } from "../vm/register/machine-list.ts";
+import { isStopped } from "../vm/register/stop-marks.ts";
 
-export type { ListedMachine, MachineState } from "../vm/machine-list.ts";
+export type { ListedMachine, MachineState } from "../vm/register/machine-list.ts";
 
 /** What there is after a word to machines was obeyed, as far as it could be. */
 export interface MachineReport {

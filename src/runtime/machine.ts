@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import type { PausableClock } from "../base/clock.ts";
 import { LuminaGuardError, isLuminaGuardError } from "../errors.ts";
 import type { ContainerConfig } from "../image/manifest.ts";
-import type { CanaryResult } from "../vm/canary.ts";
+import type { CanaryResult } from "../vm/choice/canary.ts";
 import type { Nic } from "../vm/spec.ts";
 import type { ManagedVm } from "../vm/managed-vm.ts";
 import type { Departure, Save, SaveKey, Suspension, VmExit, VmInstance } from "../vm/hypervisor.ts";

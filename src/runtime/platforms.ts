@@ -1,10 +1,10 @@
 /** Every way to run machines, on every platform: what it can do and how far that was proven. */
 import type { Config } from "../config/config.ts";
-import { listLanes } from "../vm/all-candidates.ts";
-import type { Lane, ProofKind } from "../vm/lane.ts";
-import type { VerdictCache } from "../vm/verdict-cache.ts";
+import { listLanes } from "../vm/choice/all-candidates.ts";
+import type { Lane, ProofKind } from "../vm/choice/lane.ts";
+import type { VerdictCache } from "../vm/choice/verdict-cache.ts";
 
-export type { Lane } from "../vm/lane.ts";
+export type { Lane } from "../vm/choice/lane.ts";
 
 /** Nothing is looked for and nothing started. */
 export function listPlatforms(

@@ -7,8 +7,8 @@ import { chmod, chown, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { toHostError } from "../base/host-error.ts";
 import { LuminaGuardError } from "../errors.ts";
-import { describeTouchable, describeUnfit, findReleaseProgram } from "../vm/jailer.ts";
-import type { ReleaseProgram } from "../vm/jailer.ts";
+import { describeTouchable, describeUnfit, findReleaseProgram } from "../vm/walls/jailer.ts";
+import type { ReleaseProgram } from "../vm/walls/jailer.ts";
 
 export interface JailerPlan {
   readonly version: string;

@@ -1,5 +1,5 @@
 /** What a person said to a card. */
-import type { Edit } from "../runtime/edit-call.ts";
+import type { Edit } from "../runtime/cliff/edit-call.ts";
 import type { GrantScopeKind } from "../runtime/values.ts";
 
 export interface FileChoice {

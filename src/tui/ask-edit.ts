@@ -1,7 +1,7 @@
 /** [e]: the arguments of a call in the person's own editor. What comes of it is a card of its own. */
 import { escapeText } from "../base/escape-text.ts";
 import { isLuminaGuardError } from "../errors.ts";
-import type { CallEdit, EditedCall } from "../runtime/edit-call.ts";
+import type { CallEdit, EditedCall } from "../runtime/cliff/edit-call.ts";
 import type { Dialogue } from "./dialogue.ts";
 
 export interface EditEnd {

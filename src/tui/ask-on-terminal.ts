@@ -3,7 +3,7 @@
  * and what it cuts was opened; silence, a closed terminal and a stopped program are no.
  */
 import type { Card, CardChoice } from "../runtime/values.ts";
-import type { CallEdit } from "../runtime/edit-call.ts";
+import type { CallEdit } from "../runtime/cliff/edit-call.ts";
 import type { Answer } from "./answer.ts";
 import { askEdit } from "./ask-edit.ts";
 import { askFiles } from "./ask-files.ts";

@@ -14,11 +14,11 @@ import type { Child } from "../process/child.ts";
 import { identifyNow, identifyProcess, listChildren } from "../process/process-identity.ts";
 import { readFamily } from "../process/process-family.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
-import { joinGroups, limitsOf, makeGroups, wasOutOfMemory } from "./cgroup.ts";
-import { confine } from "./confinement.ts";
-import type { ConfinementTools } from "./confinement.ts";
+import { joinGroups, limitsOf, makeGroups, wasOutOfMemory } from "./walls/cgroup.ts";
+import { confine } from "./walls/confinement.ts";
+import type { ConfinementTools } from "./walls/confinement.ts";
 import type { VmExit } from "./hypervisor.ts";
-import type { MachineFolder } from "./machine-folder.ts";
+import type { MachineFolder } from "./register/machine-folder.ts";
 import type { VmSpec } from "./spec.ts";
 
 export interface VmmStart {

@@ -13,7 +13,7 @@ import { QemuHypervisor } from "../../src/vm/backends/qemu/qemu.ts";
 import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import { resolveVmSpec } from "../../src/vm/spec.ts";
 import type { VmSpec } from "../../src/vm/spec.ts";
-import { TemplateStore } from "../../src/vm/template-store.ts";
+import { TemplateStore } from "../../src/vm/templates/template-store.ts";
 import { describeHypervisor } from "../conformance/describe-hypervisor.ts";
 import { openArm64Image } from "../support/arm64-image.ts";
 

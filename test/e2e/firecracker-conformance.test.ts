@@ -25,7 +25,7 @@ import { ManagedVm } from "../../src/vm/managed-vm.ts";
 import { SnapshotStore } from "../../src/vm/snapshots/snapshot-store.ts";
 import { resolveVmSpec } from "../../src/vm/spec.ts";
 import type { VmSpec } from "../../src/vm/spec.ts";
-import { TemplateStore } from "../../src/vm/template-store.ts";
+import { TemplateStore } from "../../src/vm/templates/template-store.ts";
 import { describeHypervisor } from "../conformance/describe-hypervisor.ts";
 import { plantFakeFirecracker } from "../support/fake-firecracker.ts";
 

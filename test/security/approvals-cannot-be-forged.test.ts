@@ -14,7 +14,7 @@ import type { SignedDecision } from "../../src/approvals/approval.ts";
 import { digestOf } from "../../src/approvals/canonical.ts";
 import { signDecision } from "../../src/approvals/decision.ts";
 import { openLocalKey } from "../../src/audit/local-key.ts";
-import type { OpenCliff } from "../../src/runtime/cliff-desk.ts";
+import type { OpenCliff } from "../../src/runtime/cliff/cliff-desk.ts";
 import { ask, no, yes } from "../support/answers.ts";
 import type { Asked } from "../support/answers.ts";
 import { createCliHome } from "../support/cli.ts";

@@ -5,7 +5,7 @@
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openLedger } from "../../src/runtime/open-ledger.ts";
+import { openLedger } from "../../src/runtime/ledger/open-ledger.ts";
 import { Database } from "../../src/store/database.ts";
 import { createCliHome } from "../support/cli.ts";
 import type { CliHome, CliResult } from "../support/cli.ts";

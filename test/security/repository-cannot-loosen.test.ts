@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest";
 import type { PolicyFile } from "../../src/policy/policy-file.ts";
 import type { Answer, Verdict } from "../../src/policy/question.ts";
 import { writeGrant } from "../../src/policy/write-grant.ts";
-import { PolicyDesk } from "../../src/runtime/policy-desk.ts";
+import { PolicyDesk } from "../../src/runtime/cliff/policy-desk.ts";
 import { makeTempDir } from "../support/make-tree.ts";
 import { askAbout, makeEngine, plainEffects } from "../support/policy.ts";
 import { anyForbids, anyPolicy, anyQuestion } from "../support/random-policy.ts";

@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { amendWriteBack } from "../../src/runtime/write-back-amend.ts";
+import { amendWriteBack } from "../../src/runtime/cliff/write-back-amend.ts";
 import { buildCard } from "../../src/runtime/values.ts";
 import type { Change } from "../../src/runtime/values.ts";
 import { ask, yes } from "../support/answers.ts";

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { TemplateStore } from "../../src/vm/template-store.ts";
+import { TemplateStore } from "../../src/vm/templates/template-store.ts";
 import { eventually } from "../support/eventually.ts";
 import { listDescriptors } from "../support/host-process.ts";
 import { createOwnLumina } from "../support/lumina.ts";

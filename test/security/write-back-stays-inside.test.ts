@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { amendWriteBack } from "../../src/runtime/write-back-amend.ts";
+import { amendWriteBack } from "../../src/runtime/cliff/write-back-amend.ts";
 import type { ChangeSet } from "../../src/runtime/values.ts";
 import { yes } from "../support/answers.ts";
 import { keepChanges } from "../support/kept-changes.ts";

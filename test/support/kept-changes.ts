@@ -1,8 +1,8 @@
 /** Changes that a machine made and nobody answered yet, before the real cliff: real ledger, real policy. */
-import type { OpenCliff } from "../../src/runtime/cliff-desk.ts";
+import type { OpenCliff } from "../../src/runtime/cliff/cliff-desk.ts";
 import type { LuminaGuard } from "../../src/runtime/luminaguard.ts";
 import type { ChangeSet } from "../../src/runtime/values.ts";
-import { draftWriteBack, executeWriteBack } from "../../src/runtime/write-back.ts";
+import { draftWriteBack, executeWriteBack } from "../../src/runtime/cliff/write-back.ts";
 import type { ApplyResult } from "../../src/workspace/apply.ts";
 import { ask } from "./answers.ts";
 import type { Asked } from "./answers.ts";

@@ -1,10 +1,10 @@
 /** Every platform's lanes, and a host of any platform on which nothing is found. */
 import { join } from "node:path";
-import { listLanes } from "../../src/vm/all-candidates.ts";
-import type { PlainHost } from "../../src/vm/all-candidates.ts";
-import type { CandidateHost } from "../../src/vm/candidate.ts";
-import type { Lane } from "../../src/vm/lane.ts";
-import { VerdictCache } from "../../src/vm/verdict-cache.ts";
+import { listLanes } from "../../src/vm/choice/all-candidates.ts";
+import type { PlainHost } from "../../src/vm/choice/all-candidates.ts";
+import type { CandidateHost } from "../../src/vm/choice/candidate.ts";
+import type { Lane } from "../../src/vm/choice/lane.ts";
+import { VerdictCache } from "../../src/vm/choice/verdict-cache.ts";
 
 const folder = "/nowhere";
 

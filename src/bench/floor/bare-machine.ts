@@ -15,8 +15,8 @@ import { buildQemuArgs } from "../../vm/backends/qemu/qemu-args.ts";
 import type { Accelerator, Architecture, RamFile } from "../../vm/backends/qemu/qemu-args.ts";
 import { freeze, thaw } from "../../vm/backends/qemu/freeze.ts";
 import { QmpClient } from "../../vm/backends/qemu/qmp.ts";
-import { createMachineFolder } from "../../vm/machine-folder.ts";
-import type { MachineFolder } from "../../vm/machine-folder.ts";
+import { createMachineFolder } from "../../vm/register/machine-folder.ts";
+import type { MachineFolder } from "../../vm/register/machine-folder.ts";
 import type { VmSpec } from "../../vm/spec.ts";
 
 export interface BareStart {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { LuminaGuardError } from "../../errors.ts";
-import { ChangeDesk } from "../../runtime/change-desk.ts";
+import { ChangeDesk } from "../../runtime/cliff/change-desk.ts";
 import { buildChangeCard } from "../../runtime/values.ts";
 import type { ChangeSet } from "../../runtime/values.ts";
 import { timed } from "../interleave.ts";

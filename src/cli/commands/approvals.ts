@@ -3,13 +3,18 @@ import { createReadStream } from "node:fs";
 import { escapeText } from "../../base/escape-text.ts";
 import { toHostError } from "../../base/host-error.ts";
 import { LuminaGuardError } from "../../errors.ts";
-import { followEdits } from "../../runtime/edit-call.ts";
+import { followEdits } from "../../runtime/cliff/edit-call.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
-import type { OpenCliff } from "../../runtime/cliff-desk.ts";
+import type { OpenCliff } from "../../runtime/cliff/cliff-desk.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import { buildCard, diffCardBytesMax, readDiffCard } from "../../runtime/values.ts";
 import type { Approval, Card } from "../../runtime/values.ts";
-import { createRunId, readWriteBack, rootOf, writeBackTool } from "../../runtime/write-back.ts";
+import {
+  createRunId,
+  readWriteBack,
+  rootOf,
+  writeBackTool,
+} from "../../runtime/cliff/write-back.ts";
 import { renderCard } from "../../tui/card-lines.ts";
 import { createStyle } from "../../tui/style.ts";
 import { answerHere } from "../answer-here.ts";

@@ -3,7 +3,7 @@ import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
-import { createRunId } from "../../runtime/write-back.ts";
+import { createRunId } from "../../runtime/cliff/write-back.ts";
 import { buildChangeCard } from "../../runtime/values.ts";
 import type { ChangeSet } from "../../runtime/values.ts";
 import { renderCard } from "../../tui/card-lines.ts";

@@ -2,7 +2,7 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
-import { addGrant, makeGrant, revokeGrant } from "../../runtime/grant-desk.ts";
+import { addGrant, makeGrant, revokeGrant } from "../../runtime/cliff/grant-desk.ts";
 import { effectKinds } from "../../runtime/values.ts";
 import type { EffectKind, Grant } from "../../runtime/values.ts";
 import { exitCodes } from "../exit-codes.ts";

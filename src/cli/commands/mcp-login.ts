@@ -1,8 +1,8 @@
 /** `luminaguard mcp login|logout|status`: a person's login to a server, kept sealed. */
 import { escapeText } from "../../base/escape-text.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
-import { findBrowser } from "../../runtime/mcp-logins.ts";
-import { createRunId } from "../../runtime/write-back.ts";
+import { findBrowser } from "../../runtime/mcp/mcp-logins.ts";
+import { createRunId } from "../../runtime/cliff/write-back.ts";
 import { ensureTrusted } from "../ensure-trusted.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";

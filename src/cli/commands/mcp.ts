@@ -11,7 +11,7 @@ import { callOverCliff, typedHere } from "../mcp-call.ts";
 import { withServer } from "../mcp-session.ts";
 import type { ServerOptions } from "../mcp-session.ts";
 import { renderContents, renderRows } from "../mcp-text.ts";
-import { readArguments, renderArguments } from "../../runtime/mcp-values.ts";
+import { readArguments, renderArguments } from "../../runtime/mcp/mcp-values.ts";
 
 export interface CallOptions extends ServerOptions {
   readonly args?: string;

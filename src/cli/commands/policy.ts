@@ -2,7 +2,12 @@
 import { escapeText } from "../../base/escape-text.ts";
 import { LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
-import { checkPolicies, explainQuestion, readJson, testCases } from "../../runtime/policy-trial.ts";
+import {
+  checkPolicies,
+  explainQuestion,
+  readJson,
+  testCases,
+} from "../../runtime/cliff/policy-trial.ts";
 import type { Explanation, PolicyProblem, Verdict } from "../../runtime/values.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, say } from "../io.ts";

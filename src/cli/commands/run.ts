@@ -6,7 +6,7 @@ import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import type { NetworkCardWish } from "../../runtime/network-card.ts";
 import { resolveCommand, runTask } from "../../runtime/run-task.ts";
-import { createRunId } from "../../runtime/write-back.ts";
+import { createRunId } from "../../runtime/cliff/write-back.ts";
 import type { TaskFace, TaskRequest, TaskResult } from "../../runtime/run-task.ts";
 import { askForNetworkCard } from "../ask-for-network-card.ts";
 import { parseApplyWord } from "../apply-word.ts";

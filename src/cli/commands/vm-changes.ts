@@ -4,7 +4,7 @@ import { diffWorkspace, guardEffect, noteApplied } from "../../runtime/kept/appl
 import type { EffectEnd, GuardedEnd } from "../../runtime/kept/apply-workspace.ts";
 import type { ChangeSet } from "../../runtime/values.ts";
 import { LuminaGuardError } from "../../errors.ts";
-import { createRunId } from "../../runtime/write-back.ts";
+import { createRunId } from "../../runtime/cliff/write-back.ts";
 import { parseApplyWord } from "../apply-word.ts";
 import { decideChanges } from "../decide-changes.ts";
 import type { Decision } from "../decide-changes.ts";

@@ -5,7 +5,7 @@ import type { ErrorCode, LuminaGuardError } from "../../errors.ts";
 import { createLuminaGuard } from "../../runtime/create-luminaguard.ts";
 import type { LuminaGuard } from "../../runtime/luminaguard.ts";
 import type { Approval } from "../../runtime/values.ts";
-import { rootOf } from "../../runtime/write-back.ts";
+import { rootOf } from "../../runtime/cliff/write-back.ts";
 import { answerHere } from "../answer-here.ts";
 import { toApprovalJson } from "../approval-json.ts";
 import { exitCodes } from "../exit-codes.ts";

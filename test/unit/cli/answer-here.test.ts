@@ -5,7 +5,7 @@ import { answerHere } from "../../../src/cli/answer-here.ts";
 import { decideChanges } from "../../../src/cli/decide-changes.ts";
 import { stateOf } from "../../../src/process/process-family.ts";
 import type { CliffVerdict } from "../../../src/runtime/values.ts";
-import { createMachineFolder } from "../../../src/vm/machine-folder.ts";
+import { createMachineFolder } from "../../../src/vm/register/machine-folder.ts";
 import { ask } from "../../support/answers.ts";
 import { createDryLumina } from "../../support/dry-lumina.ts";
 import type { DryLumina } from "../../support/dry-lumina.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runProgram } from "../../../src/cli/program.ts";
 import { identifyProcess, identifySelf } from "../../../src/process/process-identity.ts";
-import { createMachineFolder } from "../../../src/vm/machine-folder.ts";
+import { createMachineFolder } from "../../../src/vm/register/machine-folder.ts";
 import { createFakeIo } from "../../support/fake-io.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 import { startSleeper } from "../../support/sleeper.ts";

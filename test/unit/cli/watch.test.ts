@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { approvalsWatch } from "../../../src/cli/commands/watch.ts";
-import { draftWriteBack } from "../../../src/runtime/write-back.ts";
+import { draftWriteBack } from "../../../src/runtime/cliff/write-back.ts";
 import { ask, no } from "../../support/answers.ts";
 import { draftCall } from "../../support/cliff.ts";
 import { createDryLumina } from "../../support/dry-lumina.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Cliff } from "../../../src/approvals/cliff.ts";
-import { openLedger } from "../../../src/runtime/open-ledger.ts";
-import { StoreLedger } from "../../../src/runtime/ledger.ts";
+import { openLedger } from "../../../src/runtime/ledger/open-ledger.ts";
+import { StoreLedger } from "../../../src/runtime/ledger/ledger.ts";
 import { ownerName } from "../../../src/process/owner-name.ts";
 import { ScriptedPolicy, draftCall } from "../../support/cliff.ts";
 import { steps, tellStory } from "../../support/cliff-story.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createMachineFolder } from "../../../src/vm/machine-folder.ts";
-import { writeRecord } from "../../../src/vm/machine-record.ts";
+import { createMachineFolder } from "../../../src/vm/register/machine-folder.ts";
+import { writeRecord } from "../../../src/vm/register/machine-record.ts";
 import { createDryLumina } from "../../support/dry-lumina.ts";
 import type { DryLumina } from "../../support/dry-lumina.ts";
 

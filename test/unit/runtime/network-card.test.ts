@@ -3,7 +3,7 @@ import { assessAll } from "../../../src/approvals/risk.ts";
 import { draftNetworkCard, takeNetworkCardPermit } from "../../../src/runtime/network-card.ts";
 import type { NetworkCardPermit } from "../../../src/runtime/network-card.ts";
 import { runTask } from "../../../src/runtime/run-task.ts";
-import { draftWriteBack } from "../../../src/runtime/write-back.ts";
+import { draftWriteBack } from "../../../src/runtime/cliff/write-back.ts";
 import { makeChange, makeChangeSet } from "../../support/change-set.ts";
 import { createTestCliff, draftCall } from "../../support/cliff.ts";
 import type { TestCliff } from "../../support/cliff.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { itemsOf, verifyChain } from "../../../src/audit/verify-audit.ts";
-import { openLedger } from "../../../src/runtime/open-ledger.ts";
+import { openLedger } from "../../../src/runtime/ledger/open-ledger.ts";
 import { projectFolder } from "../../support/repository.ts";
 import { makeStateFolder } from "../../support/open-store.ts";
 import { createRandom } from "../../support/seeded-random.ts";

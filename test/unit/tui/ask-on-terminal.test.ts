@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { buildCard } from "../../../src/approvals/card/build-card.ts";
 import type { Effect } from "../../../src/approvals/effect.ts";
-import { editCall } from "../../../src/runtime/edit-call.ts";
-import type { CallEdit } from "../../../src/runtime/edit-call.ts";
+import { editCall } from "../../../src/runtime/cliff/edit-call.ts";
+import type { CallEdit } from "../../../src/runtime/cliff/edit-call.ts";
 import { buildChangeCard } from "../../../src/runtime/values.ts";
 import type { Card, FileDiff } from "../../../src/runtime/values.ts";
 import { makeChange, makeChangeSet } from "../../support/change-set.ts";

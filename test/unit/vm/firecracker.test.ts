@@ -9,7 +9,7 @@ import { readState } from "../../../src/vm/backends/firecracker/save.ts";
 import type { SavedMachine, SpawnConfig, VmInstance } from "../../../src/vm/hypervisor.ts";
 import { KernelStore } from "../../../src/vm/kernel/kernel-store.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
-import { TemplateStore } from "../../../src/vm/template-store.ts";
+import { TemplateStore } from "../../../src/vm/templates/template-store.ts";
 import type { WireClient } from "../../../src/wire/wire-client.ts";
 import { plantFakeFirecracker } from "../../support/fake-firecracker.ts";
 import type { FakeFirecrackerOptions } from "../../support/fake-firecracker.ts";

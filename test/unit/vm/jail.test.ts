@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { carryOutJailer, planJailer } from "../../../src/runtime/setup-jailer.ts";
 import { jailCommand } from "../../../src/vm/backends/firecracker/jail.ts";
-import { judgeJailer } from "../../../src/vm/jailer.ts";
-import type { JailerQuestion } from "../../../src/vm/jailer.ts";
+import { judgeJailer } from "../../../src/vm/walls/jailer.ts";
+import type { JailerQuestion } from "../../../src/vm/walls/jailer.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 
 const jailed = {

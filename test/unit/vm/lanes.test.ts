@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { listCandidates } from "../../../src/vm/all-candidates.ts";
+import { listCandidates } from "../../../src/vm/choice/all-candidates.ts";
 import { listTestLanes, toBareHost } from "../../support/lanes.ts";
 import { projectFolder } from "../../support/repository.ts";
 

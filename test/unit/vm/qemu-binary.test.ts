@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { atLeast } from "../../../src/base/version.ts";
 import { findQemu } from "../../../src/vm/backends/qemu/qemu-binary.ts";
-import { VerdictCache } from "../../../src/vm/verdict-cache.ts";
+import { VerdictCache } from "../../../src/vm/choice/verdict-cache.ts";
 import { plantQemu, sayVersion } from "../../support/fake-qemu.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 

@@ -6,7 +6,7 @@ import { createGreeter } from "../../../src/runtime/greeter.ts";
 import { QemuHypervisor } from "../../../src/vm/backends/qemu/qemu.ts";
 import type { SaveKey, SavedMachine, SpawnConfig, VmInstance } from "../../../src/vm/hypervisor.ts";
 import { resolveVmSpec } from "../../../src/vm/spec.ts";
-import { TemplateStore } from "../../../src/vm/template-store.ts";
+import { TemplateStore } from "../../../src/vm/templates/template-store.ts";
 import { eventually } from "../../support/eventually.ts";
 import { plantFakeQemu } from "../../support/fake-qemu.ts";
 import type { FakeQemuOptions } from "../../support/fake-qemu.ts";

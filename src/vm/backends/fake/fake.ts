@@ -14,8 +14,8 @@ import type {
   VmExit,
   VmInstance,
 } from "../../hypervisor.ts";
-import { createMachineFolder } from "../../machine-folder.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import { createMachineFolder } from "../../register/machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 
 /** What answers on a fake machine's socket. */
 export interface FakeGuest {

@@ -1,8 +1,8 @@
 /** Finds Firecracker on this host and learns its version, once for each binary. */
 import { atLeast } from "../../../base/version.ts";
 import { LuminaGuardError } from "../../../errors.ts";
-import { findReleaseProgram } from "../../jailer.ts";
-import type { ReleaseProgram, Versions } from "../../jailer.ts";
+import { findReleaseProgram } from "../../walls/jailer.ts";
+import type { ReleaseProgram, Versions } from "../../walls/jailer.ts";
 import { versionMin } from "./versions.ts";
 
 const install =

@@ -1,11 +1,11 @@
 /** What Firecracker can run machines with on this host: KVM, or nothing. */
 import { join } from "node:path";
-import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.ts";
+import type { Candidate, CandidateHost, FoundCandidate } from "../../choice/candidate.ts";
 import { KernelStore } from "../../kernel/kernel-store.ts";
-import { judgeJailer } from "../../jailer.ts";
+import { judgeJailer } from "../../walls/jailer.ts";
 import { requireKvm } from "../../kvm-device.ts";
-import type { Proof } from "../../lane.ts";
-import { TemplateStore } from "../../template-store.ts";
+import type { Proof } from "../../choice/lane.ts";
+import { TemplateStore } from "../../templates/template-store.ts";
 import { findFirecracker } from "./firecracker-binary.ts";
 import { FirecrackerHypervisor } from "./firecracker.ts";
 

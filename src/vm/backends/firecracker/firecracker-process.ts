@@ -5,9 +5,9 @@
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Clock } from "../../../base/clock.ts";
-import type { ConfinementTools } from "../../confinement.ts";
+import type { ConfinementTools } from "../../walls/confinement.ts";
 import type { VmExit } from "../../hypervisor.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import type { VmSpec } from "../../spec.ts";
 import { addressSpaceOf, startVmm } from "../../vmm-process.ts";
 import type { VmmProcess } from "../../vmm-process.ts";

@@ -8,7 +8,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import { orDeath } from "../../boot-step.ts";
-import type { ConfinementTools } from "../../confinement.ts";
+import type { ConfinementTools } from "../../walls/confinement.ts";
 import type {
   Hypervisor,
   HypervisorFeatures,
@@ -20,17 +20,17 @@ import type {
   VmInstance,
 } from "../../hypervisor.ts";
 import type { KernelStore } from "../../kernel/kernel-store.ts";
-import type { ReleaseProgram, Versions } from "../../jailer.ts";
+import type { ReleaseProgram, Versions } from "../../walls/jailer.ts";
 import { kvmDevice, requireKvm } from "../../kvm-device.ts";
-import { createMachineFolder } from "../../machine-folder.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import { createMachineFolder } from "../../register/machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
 import { describeHostProcessor } from "../../processor.ts";
 import { refuseNic, requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
-import { TemplateSource } from "../../template-source.ts";
-import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
+import { TemplateSource } from "../../templates/template-source.ts";
+import type { Template, TemplateDraft, TemplateStore } from "../../templates/template-store.ts";
 import { listBoot, listFreeze, listThaw, names } from "./calls.ts";
 import type { ApiCall, PlacedFile } from "./calls.ts";
 import { findFirecracker } from "./firecracker-binary.ts";

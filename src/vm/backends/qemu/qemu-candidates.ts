@@ -2,12 +2,12 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { LuminaGuardError } from "../../../errors.ts";
-import type { Candidate, CandidateHost, FoundCandidate } from "../../candidate.ts";
-import { isBehindWalls } from "../../confinement.ts";
-import type { ConfinementTools } from "../../confinement.ts";
+import type { Candidate, CandidateHost, FoundCandidate } from "../../choice/candidate.ts";
+import { isBehindWalls } from "../../walls/confinement.ts";
+import type { ConfinementTools } from "../../walls/confinement.ts";
 import { requireKvm } from "../../kvm-device.ts";
-import type { Capabilities } from "../../lane.ts";
-import { TemplateStore } from "../../template-store.ts";
+import type { Capabilities } from "../../choice/lane.ts";
+import { TemplateStore } from "../../templates/template-store.ts";
 import type { Accelerator } from "./qemu-args.ts";
 import { proofOf } from "./qemu-proofs.ts";
 import { findQemu } from "./qemu-binary.ts";

@@ -5,9 +5,9 @@
 import { chmod } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../../base/clock.ts";
-import type { ConfinementTools } from "../../confinement.ts";
+import type { ConfinementTools } from "../../walls/confinement.ts";
 import type { VmExit } from "../../hypervisor.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import type { VmSpec } from "../../spec.ts";
 import { startVmm } from "../../vmm-process.ts";
 import { thaw } from "./freeze.ts";

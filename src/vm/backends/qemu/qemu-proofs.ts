@@ -1,6 +1,6 @@
 /** How far QEMU's lanes were run. */
-import type { CandidateHost } from "../../candidate.ts";
-import type { Proof } from "../../lane.ts";
+import type { CandidateHost } from "../../choice/candidate.ts";
+import type { Proof } from "../../choice/lane.ts";
 import type { Accelerator } from "./qemu-args.ts";
 
 type Place = Pick<CandidateHost, "platform" | "architecture">;
@@ -28,13 +28,13 @@ const arm64Tcg: Proof = {
 const kvm: Proof = {
   kind: "contract",
   what: "the code of tcg with another accelerator, chosen only where its canary boots; no machine of ours has booted with it yet",
-  tests: ["unit/vm/qemu-args.test.ts", "unit/vm/select.test.ts"],
+  tests: ["unit/vm/qemu-args.test.ts", "unit/vm/choice/select.test.ts"],
 };
 
 const mac: Proof = {
   kind: "contract",
   what: "the code of Linux with another accelerator; never run on a Mac",
-  tests: ["unit/vm/qemu-args.test.ts", "unit/vm/select.test.ts"],
+  tests: ["unit/vm/qemu-args.test.ts", "unit/vm/choice/select.test.ts"],
 };
 
 const windowsTcg: Proof = {

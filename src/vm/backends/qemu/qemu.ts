@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { atLeast } from "../../../base/version.ts";
 import { LuminaGuardError, isLuminaGuardError, messageOf } from "../../../errors.ts";
 import { orDeath } from "../../boot-step.ts";
-import type { ConfinementTools } from "../../confinement.ts";
+import type { ConfinementTools } from "../../walls/confinement.ts";
 import type {
   ArrivingStream,
   Hypervisor,
@@ -20,8 +20,8 @@ import type {
   SpawnKind,
   VmInstance,
 } from "../../hypervisor.ts";
-import { createMachineFolder } from "../../machine-folder.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import { createMachineFolder } from "../../register/machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
 import { requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
@@ -35,8 +35,8 @@ import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
 import { departMachine, loadMachine } from "./migrate.ts";
 import { describeProcessor, savedFiles, saveMachine, suspendMachine } from "./save.ts";
-import { TemplateSource } from "../../template-source.ts";
-import type { Template, TemplateDraft, TemplateStore } from "../../template-store.ts";
+import { TemplateSource } from "../../templates/template-source.ts";
+import type { Template, TemplateDraft, TemplateStore } from "../../templates/template-store.ts";
 
 export interface QemuHypervisorOptions {
   readonly accelerator: Accelerator;

@@ -10,7 +10,7 @@ import { startChild } from "../../../process/child.ts";
 import type { Child } from "../../../process/child.ts";
 import { createTail } from "../../../process/tail.ts";
 import type { VmExit, WirePlace } from "../../hypervisor.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import { openLoopback } from "./loopback.ts";
 import type { Loopback, LoopbackAddress } from "./loopback.ts";
 import { QmpClient } from "./qmp.ts";

@@ -12,7 +12,7 @@ import type {
   VmInstance,
 } from "../../hypervisor.ts";
 import { orDeath } from "../../boot-step.ts";
-import { createMachineFolder } from "../../machine-folder.ts";
+import { createMachineFolder } from "../../register/machine-folder.ts";
 import { requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs } from "./qemu-args.ts";

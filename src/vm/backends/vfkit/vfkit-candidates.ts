@@ -1,7 +1,7 @@
 /** Apple's Virtualization.framework as one way to run machines on a Mac, where vfkit is installed. */
 import { cpus, totalmem } from "node:os";
-import type { Candidate, CandidateHost } from "../../candidate.ts";
-import type { Proof } from "../../lane.ts";
+import type { Candidate, CandidateHost } from "../../choice/candidate.ts";
+import type { Proof } from "../../choice/lane.ts";
 import { findVfkit } from "./vfkit-binary.ts";
 import { VfkitHypervisor } from "./vfkit.ts";
 

@@ -11,7 +11,7 @@ import { startTethered } from "../../../process/tethered.ts";
 import type { Tethered } from "../../../process/tethered.ts";
 import { isLuminaGuardError } from "../../../errors.ts";
 import type { VmExit } from "../../hypervisor.ts";
-import type { MachineFolder } from "../../machine-folder.ts";
+import type { MachineFolder } from "../../register/machine-folder.ts";
 import type { VfkitPaths } from "./vfkit-args.ts";
 import { explainVfkitEnd } from "./vfkit-failure.ts";
 import { changeState } from "./vfkit-rest.ts";

@@ -11,7 +11,7 @@ import type {
   VmInstance,
 } from "../../hypervisor.ts";
 import { orDeath } from "../../boot-step.ts";
-import { createMachineFolder } from "../../machine-folder.ts";
+import { createMachineFolder } from "../../register/machine-folder.ts";
 import { refuseNic, requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildVfkitArgs, isSayableSocket, refuseSpec } from "./vfkit-args.ts";
