@@ -77,6 +77,7 @@ function machineOptions(command: Command): Command {
     .option("--include <glob>", "send files that are left out by default", collect)
     .option("--no-workspace", "send nothing and take nothing out")
     .option("--nic <kind>", "a network card: none, or user (no shipped policy allows it)")
+    .option("--rosetta", "run programs for x86-64 too, on a Mac with Apple silicon (vfkit)")
     .option("--tty", "give the command a terminal");
 }
 

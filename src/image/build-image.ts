@@ -142,7 +142,7 @@ async function buildBoot(
 ): Promise<string> {
   const kernel = await readKernelPackage(tools, debPaths.kernel, licences);
   const busybox = await readBusybox(tools, debPaths.busybox, licences);
-  const moduleLists = await listModules(kernel.modules, kernel.builtin);
+  const moduleLists = await listModules(kernel.modules, kernel.builtin, arch);
   const initramfs = encodeInitramfs({
     guest: guest.content,
     moduleLists,

@@ -5,6 +5,7 @@
  */
 import { LuminaGuardError } from "../errors.ts";
 import { moduleName, parseDepends } from "./elf-modinfo.ts";
+import type { ImageArch } from "./manifest.ts";
 
 /** what every machine loads: the wire on each kind of bus, and its root */
 const always = "modules";
@@ -14,13 +15,20 @@ const always = "modules";
  * device of that number (virtio 1.2, chapter 5): most have none of them, and loading is slow where
  * the processor is emulated.
  */
-export const neededModules: Readonly<Record<string, readonly string[]>> = {
+const neededByAll: Readonly<Record<string, readonly string[]>> = {
   [always]: ["virtio_mmio", "virtio_pci", "virtio_console", "overlay"],
   "modules-0x0001": ["virtio_net"],
   "modules-0x0002": ["virtio_blk", "squashfs"],
   "modules-0x0004": ["virtio_rng"],
   "modules-0x0013": ["vsock", "vmw_vsock_virtio_transport"],
 };
+
+/** Rosetta, the one shared folder there is, comes with Apple's own processors alone. */
+const neededByArm64 = { "modules-0x001a": ["virtiofs", "binfmt_misc"] };
+
+export function neededModules(arch: ImageArch): Readonly<Record<string, readonly string[]>> {
+  return arch === "arm64" ? { ...neededByAll, ...neededByArm64 } : neededByAll;
+}
 
 /** The modules of one kernel package, by name. */
 export interface ModuleSource {
@@ -56,11 +64,13 @@ export function parseBuiltin(text: string): Set<string> {
 export async function listModules(
   modules: ReadonlyMap<string, ModuleSource>,
   builtin: ReadonlySet<string>,
+  arch: ImageArch,
 ): Promise<ReadonlyMap<string, readonly LoadableModule[]>> {
-  const first = await orderModules(neededModules[always] ?? [], modules, builtin);
+  const needed = neededModules(arch);
+  const first = await orderModules(needed[always] ?? [], modules, builtin);
   const loaded = new Set([...builtin, ...first.map(({ name }) => name)]);
   const lists = new Map([[always, first]]);
-  for (const [list, wanted] of Object.entries(neededModules)) {
+  for (const [list, wanted] of Object.entries(needed)) {
     if (list !== always) lists.set(list, await orderModules(wanted, modules, loaded));
   }
   return lists;

@@ -125,6 +125,7 @@ export class LuminaGuard implements AsyncDisposable {
     const spec = resolveVmSpec({
       image,
       nic,
+      rosetta: options.rosetta,
       memoryMib: options.memoryMib ?? this.config.memoryMib,
       vcpus: options.vcpus ?? this.config.cpus,
       bootTimeoutMs,

@@ -14,7 +14,7 @@ import type { WorkspaceExchange, WorkspaceFacts } from "./workspace-exchange.ts"
 
 export interface TaskRequest extends Pick<
   SpawnOptions,
-  "image" | "memoryMib" | "vcpus" | "env" | "hypervisor" | "networkCard"
+  "image" | "memoryMib" | "vcpus" | "env" | "hypervisor" | "rosetta" | "networkCard"
 > {
   /** empty for the image's own command */
   readonly argv: readonly string[];
@@ -128,12 +128,12 @@ async function prepareExchange(
 
 function spawn(
   lumina: LuminaGuard,
-  { image, memoryMib, vcpus, env, hypervisor, networkCard }: TaskRequest,
+  { image, memoryMib, vcpus, env, hypervisor, rosetta, networkCard }: TaskRequest,
   { onPhase, onFrozen }: TaskFace,
   signal?: AbortSignal,
 ): Promise<Machine> {
   return lumina.spawn({
-    ...{ image, memoryMib, vcpus, env, hypervisor, networkCard },
+    ...{ image, memoryMib, vcpus, env, hypervisor, rosetta, networkCard },
     ...{ onPhase, onFrozen, signal },
   });
 }

@@ -13,6 +13,9 @@ export interface SpawnOptions {
   /** `auto`, a backend, or a backend and its accelerator, such as "qemu/tcg"
    * @default the configured one, "auto" */
   readonly hypervisor?: string | undefined;
+  /** programs for x86-64 run on a Mac with Apple silicon, by Apple's Rosetta; SPEC_REFUSED elsewhere
+   * @default false */
+  readonly rosetta?: boolean | undefined;
   /** variables of every command in the machine */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** longest boot in `ms`

@@ -18,3 +18,8 @@ export function requireHonoured(
 export function refuseNic({ nic }: VmSpec): readonly string[] {
   return nic === "none" ? [] : [`a network card (--nic ${nic}): only qemu gives one`];
 }
+
+/** For backends that have no Rosetta to give. */
+export function refuseRosetta({ rosetta }: VmSpec): readonly string[] {
+  return rosetta ? ["Rosetta (--rosetta): only vfkit gives it, on a Mac with Apple silicon"] : [];
+}

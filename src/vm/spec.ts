@@ -27,6 +27,9 @@ export interface VmSpecOptions {
   readonly bootTimeoutMs?: number | undefined;
   /** @default "none" */
   readonly nic?: Nic | undefined;
+  /** programs for x86-64 run on Apple silicon, by Apple's Rosetta
+   * @default false */
+  readonly rosetta?: boolean | undefined;
 }
 
 export interface VmSpec {
@@ -35,6 +38,7 @@ export interface VmSpec {
   readonly memoryMib: number;
   readonly bootTimeoutMs: number;
   readonly nic: Nic;
+  readonly rosetta: boolean;
 }
 
 /** Smallest and largest values a spec may hold. */
@@ -47,7 +51,8 @@ export const vmLimits = {
 
 /** Defaults filled in and bounds checked. Raises CONFIG_INVALID. */
 export function resolveVmSpec(options: VmSpecOptions): VmSpec {
-  const { image, vcpus = 1, memoryMib = 512, bootTimeoutMs = 60_000, nic = "none" } = options;
+  const { image, vcpus = 1, memoryMib = 512, bootTimeoutMs = 60_000 } = options;
+  const { nic = "none", rosetta = false } = options;
   requireWhole("memoryMib", memoryMib, vmLimits.memoryMibMin, vmLimits.memoryMibMax);
   requireWhole("vcpus", vcpus, 1, vmLimits.vcpusMax);
   requireWhole("bootTimeoutMs", bootTimeoutMs, 1, vmLimits.bootTimeoutMsMax);
@@ -57,6 +62,7 @@ export function resolveVmSpec(options: VmSpecOptions): VmSpec {
     memoryMib,
     bootTimeoutMs,
     nic,
+    rosetta,
   });
 }
 

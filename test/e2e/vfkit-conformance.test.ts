@@ -30,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describeHypervisor("vfkit, a stand-in", {
   create: (runtimeDir) => {
     const { searchPath } = plantVfkit(folder);
-    const host = { processors: 8, memoryBytes: 8 * 1024 ** 3 };
+    const host = { processors: 8, memoryBytes: 8 * 1024 ** 3, architecture: "arm64" };
     return new VfkitHypervisor({ runtimeDir, searchPath, host });
   },
   spec: baseSpec,

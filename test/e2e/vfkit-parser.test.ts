@@ -32,7 +32,8 @@ test.skipIf(!hasGo)(
         initramfsPath: "/Users/ada/Library/Caches/a=b/initramfs",
         layerPath,
       };
-      const spec = resolveVmSpec({ image, vcpus: index + 1, memoryMib: 512 + index });
+      const rosetta = layerPath !== undefined;
+      const spec = resolveVmSpec({ image, vcpus: index + 1, memoryMib: 512 + index, rosetta });
       return {
         args: buildVfkitArgs(spec, paths),
         vcpus: spec.vcpus,
@@ -40,6 +41,7 @@ test.skipIf(!hasGo)(
         kernel: image.kernelPath,
         initramfs: image.initramfsPath,
         layer: layerPath ?? "",
+        rosetta,
         ...paths,
       };
     });

@@ -77,6 +77,8 @@ describe("--help", () => {
         --no-workspace       send nothing and take nothing out
         --nic <kind>         a network card: none, or user (no shipped policy allows
                              it)
+        --rosetta            run programs for x86-64 too, on a Mac with Apple silicon
+                             (vfkit)
         --tty                give the command a terminal
         --apply <when>       ask, never, or always (flagged files are never applied
                              unasked)
@@ -116,6 +118,8 @@ describe("--help", () => {
         --no-workspace       send nothing and take nothing out
         --nic <kind>         a network card: none, or user (no shipped policy allows
                              it)
+        --rosetta            run programs for x86-64 too, on a Mac with Apple silicon
+                             (vfkit)
         --tty                give the command a terminal
         --apply <when>       ask, never, or always (flagged files are never applied
                              unasked)

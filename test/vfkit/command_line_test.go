@@ -25,6 +25,7 @@ type said struct {
 		Kernel    string
 		Initramfs string
 		Layer     string
+		Rosetta   bool
 		Wire      string
 		Rest      string
 		Console   string
@@ -74,7 +75,7 @@ func TestTheCommandLineSaysWhatIsMeant(t *testing.T) {
 		expect(t, linux.InitrdPath, machine.Initramfs)
 		expect(t, strings.HasPrefix(linux.KernelCmdLine, "console=hvc0 "), true)
 		expect(t, strings.HasSuffix(linux.KernelCmdLine, " luminaguard.end=poweroff"), true)
-		checkDevices(t, opts, machine.Layer, machine.Wire, machine.Console)
+		checkDevices(t, opts, machine.Layer, machine.Wire, machine.Console, machine.Rosetta)
 
 		endpoint, err := rest.NewEndpoint(opts.RestfulURI)
 		if err != nil {
@@ -86,7 +87,7 @@ func TestTheCommandLineSaysWhatIsMeant(t *testing.T) {
 }
 
 // checkDevices: those there are, and no other; above all no network.
-func checkDevices(t *testing.T, opts *cmdline.Options, layer, wire, console string) {
+func checkDevices(t *testing.T, opts *cmdline.Options, layer, wire, console string, rosetta bool) {
 	t.Helper()
 	vm := config.NewVirtualMachine(opts.Vcpus, uint64(opts.MemoryMiB), nil)
 	if err := vm.AddDevicesFromCmdLine(opts.Devices); err != nil {
@@ -109,15 +110,17 @@ func checkDevices(t *testing.T, opts *cmdline.Options, layer, wire, console stri
 			expect(t, d.Port, uint32(1024))
 			expect(t, d.SocketURL, wire)
 			expect(t, d.Listen, false)
+		case *config.RosettaShare:
+			seen["rosetta"]++
+			expect(t, d.MountTag, "rosetta")
+			expect(t, d.InstallRosetta, false)
 		default:
 			t.Errorf("a device that nobody asked for: %T", d)
 		}
 	}
-	disks := 0
-	if layer != "" {
-		disks = 1
-	}
-	expect(t, seen["disk"], disks)
+	count := map[bool]int{true: 1}
+	expect(t, seen["disk"], count[layer != ""])
+	expect(t, seen["rosetta"], count[rosetta])
 	for _, one := range []string{"rng", "serial", "vsock"} {
 		expect(t, seen[one], 1)
 	}

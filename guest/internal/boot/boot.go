@@ -28,6 +28,9 @@ func Up() (Parameters, error) {
 	if err := loadModules(); err != nil {
 		return parameters, err
 	}
+	if err := translatorUp(); err != nil {
+		return parameters, fmt.Errorf("rosetta: %w", err)
+	}
 	if err := enterRoot(parameters.RootPercent); err != nil {
 		return parameters, fmt.Errorf("root: %w", err)
 	}

@@ -34,6 +34,7 @@ export interface RunOptions {
   readonly entrypoint?: boolean;
   readonly tty?: boolean;
   readonly nic?: string;
+  readonly rosetta?: boolean;
   readonly apply?: string;
   readonly json?: boolean;
 }
@@ -104,6 +105,7 @@ async function describeRequest(
     memoryMib: memory,
     vcpus: cpus,
     hypervisor,
+    rosetta: options.rosetta,
     env: parseVariables(options.env ?? []),
     workdir,
     timeoutMs,

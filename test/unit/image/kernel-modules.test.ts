@@ -83,9 +83,9 @@ describe("orderModules", () => {
 
 describe("listModules", () => {
   test("leaves out of a device's list what every machine loads", async () => {
-    const names = Object.values(neededModules).flat();
+    const names = Object.values(neededModules("amd64")).flat();
     const alone = Object.fromEntries(names.map((name) => [name, ["virtio"]]));
-    const lists = await listModules(makeSources({ ...alone, virtio: [] }), new Set());
+    const lists = await listModules(makeSources({ ...alone, virtio: [] }), new Set(), "amd64");
     const namesOf = (list: string): unknown => lists.get(list)?.map(({ name }) => name);
     expect(namesOf("modules")).toEqual([
       "virtio",
@@ -96,6 +96,11 @@ describe("listModules", () => {
     ]);
     expect(namesOf("modules-0x0002")).toEqual(["virtio_blk", "squashfs"]);
     expect(lists.size).toBe(5);
+  });
+
+  test("has what Rosetta needs where the processor may be one of Apple's", () => {
+    expect(neededModules("arm64")["modules-0x001a"]).toEqual(["virtiofs", "binfmt_misc"]);
+    expect(neededModules("amd64")["modules-0x001a"]).toBeUndefined();
   });
 });
 

@@ -11,6 +11,7 @@ describe("a machine's spec", () => {
       memoryMib: 512,
       bootTimeoutMs: 60_000,
       nic: "none",
+      rosetta: false,
     });
   });
 

@@ -26,7 +26,7 @@ import { createMachineFolder } from "../../register/machine-folder.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
 import { describeHostProcessor } from "../../processor.ts";
-import { refuseNic, requireHonoured } from "../../require-honoured.ts";
+import { refuseNic, refuseRosetta, requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
 import { TemplateSource } from "../../templates/template-source.ts";
@@ -88,7 +88,7 @@ export class FirecrackerHypervisor implements Hypervisor {
 
   /** Every spec within the bounds of `resolveVmSpec` is one it can run: 32 processors are its limit too. */
   check(spec: VmSpec): readonly string[] {
-    return refuseNic(spec);
+    return [...refuseNic(spec), ...refuseRosetta(spec)];
   }
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {

@@ -23,7 +23,7 @@ import type {
 import { createMachineFolder } from "../../register/machine-folder.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
 import { copyMemory } from "../../memory-file.ts";
-import { requireHonoured } from "../../require-honoured.ts";
+import { refuseRosetta, requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
@@ -86,9 +86,9 @@ export class QemuHypervisor implements Hypervisor {
 
   check(spec: VmSpec): readonly string[] {
     const microvm = this.#options.architecture === "x64";
-    return microvm && spec.vcpus > 16
-      ? [`${spec.vcpus} vcpus: this machine type has 16 at most`]
-      : [];
+    const tooMany = microvm && spec.vcpus > 16;
+    const processors = `${spec.vcpus} vcpus: this machine type has 16 at most`;
+    return [...(tooMany ? [processors] : []), ...refuseRosetta(spec)];
   }
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {

@@ -13,7 +13,7 @@ import type {
 } from "../../hypervisor.ts";
 import { orDeath } from "../../boot-step.ts";
 import { createMachineFolder } from "../../register/machine-folder.ts";
-import { requireHonoured } from "../../require-honoured.ts";
+import { refuseRosetta, requireHonoured } from "../../require-honoured.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs } from "./qemu-args.ts";
 import type { Accelerator, Architecture } from "./qemu-args.ts";
@@ -57,8 +57,9 @@ export class WindowsQemu implements Hypervisor {
     }
   }
 
-  check({ vcpus }: VmSpec): readonly string[] {
-    return vcpus > vcpusMax ? [`${vcpus} vcpus: this machine type has ${vcpusMax} at most`] : [];
+  check(spec: VmSpec): readonly string[] {
+    const tooMany = `${spec.vcpus} vcpus: this machine type has ${vcpusMax} at most`;
+    return [...(spec.vcpus > vcpusMax ? [tooMany] : []), ...refuseRosetta(spec)];
   }
 
   async spawn(config: SpawnConfig, signal?: AbortSignal): Promise<VmInstance> {

@@ -17,10 +17,14 @@ export interface VfkitHost {
   /** the framework gives a machine no more processors than the host has */
   readonly processors: number;
   readonly memoryBytes: number;
+  readonly architecture: string;
 }
 
 /** port on which the guest agent listens (guest/internal/link/vsock.go) */
 const wirePort = 1024;
+
+/** what the guest agent looks for (guest/internal/boot/rosetta.go) */
+const rosettaTag = "rosetta";
 
 /**
  * A guest that restarts would be started again by the framework, empty; one that powers off has ended.
@@ -39,6 +43,8 @@ export function buildVfkitArgs(spec: VmSpec, paths: VfkitPaths): readonly string
     ...["--device", "virtio-rng"],
     ...["--device", `virtio-serial,logFilePath=${paths.console}`],
     ...["--device", `virtio-vsock,port=${wirePort},socketURL=${paths.wire},connect`],
+    // it is not installed by the way: whoever asks for it is told how
+    ...(spec.rosetta ? ["--device", `rosetta,mountTag=${rosettaTag}`] : []),
     ...["--restful-uri", `unix://${paths.rest}`, "--log-level", "error"],
   ];
 }
@@ -54,6 +60,9 @@ export function refuseSpec(spec: VmSpec, host: VfkitHost): readonly string[] {
       : []),
     ...(spec.memoryMib * 1024 ** 2 > host.memoryBytes
       ? [`${spec.memoryMib} MiB of memory: the host has less`]
+      : []),
+    ...(spec.rosetta && host.architecture !== "arm64"
+      ? ["Rosetta (--rosetta): this Mac has an Intel processor"]
       : []),
     ...(unsayable === undefined ? [] : [`${unsayable}: no comma or quote can be in a path`]),
   ];

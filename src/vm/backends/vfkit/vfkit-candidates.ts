@@ -17,7 +17,11 @@ const proof: Proof = {
 export function offerVfkit(host: CandidateHost): readonly Candidate[] {
   if (host.platform !== "darwin") return [];
   const { runtimeDir, searchPath } = host;
-  const limits = { processors: cpus().length, memoryBytes: totalmem() };
+  const limits = {
+    processors: cpus().length,
+    memoryBytes: totalmem(),
+    architecture: process.arch,
+  };
   return [
     {
       backend: "vfkit",

@@ -32,6 +32,16 @@ const known: readonly Known[] = [
     hint: () => "use QEMU's emulation: brew install qemu",
   },
   {
+    words: /rosetta is not installed/i,
+    message: "Rosetta is not installed on this Mac",
+    hint: () => "softwareupdate --install-rosetta",
+  },
+  {
+    words: /rosetta is (?:not |un)supported/i,
+    message: "this Mac has no Rosetta for Linux machines",
+    hint: () => "it needs Apple silicon and macOS 13 or later",
+  },
+  {
     words: /kernel must be uncompressed/,
     message: "the image's kernel is compressed, which Apple silicon does not boot",
     hint: () => "build the image again with this version of LuminaGuard",

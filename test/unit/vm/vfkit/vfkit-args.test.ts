@@ -13,7 +13,7 @@ const image: VmImage = {
   initramfsPath: "/images/initramfs",
 };
 const paths = { wire: "/run/wire.sock", rest: "/run/rest.sock", console: "/run/console" };
-const host = { processors: 8, memoryBytes: 16 * 1024 ** 3 };
+const host = { processors: 8, memoryBytes: 16 * 1024 ** 3, architecture: "arm64" };
 
 describe("vfkit's command line", () => {
   it("says the machine, its wire, its console and nothing else", () => {
@@ -32,6 +32,12 @@ describe("vfkit's command line", () => {
     expect(args).toContain("virtio-blk,path=/l,readonly");
   });
 
+  it("gives Rosetta to whoever asks for it, and to nobody else", () => {
+    const device = "rosetta,mountTag=rosetta";
+    expect(buildVfkitArgs(resolveVmSpec({ image, rosetta: true }), paths)).toContain(device);
+    expect(buildVfkitArgs(resolveVmSpec({ image }), paths).join(" ")).not.toContain("rosetta");
+  });
+
   it("gives no machine a network", () => {
     const args = buildVfkitArgs(resolveVmSpec({ image }), paths);
     expect(args.join(" ")).not.toContain("virtio-net");
@@ -48,6 +54,14 @@ describe("what vfkit cannot run", () => {
     expect(refuseSpec(spec, host)).toEqual([
       "9 vcpus: the host has 8 processors",
       "16385 MiB of memory: the host has less",
+    ]);
+  });
+
+  it("is Rosetta on a Mac that has no use for it", () => {
+    const spec = resolveVmSpec({ image, rosetta: true });
+    expect(refuseSpec(spec, host)).toEqual([]);
+    expect(refuseSpec(spec, { ...host, architecture: "x64" })).toEqual([
+      "Rosetta (--rosetta): this Mac has an Intel processor",
     ]);
   });
 

@@ -29,6 +29,8 @@ describe("vfkit's end", () => {
     ["spawn EACCES", "xattr -d com.apple.quarantine"],
     ["Error: unknown flag: --restful-uri", "brew upgrade vfkit"],
     ["Virtualization is not available on this hardware.", "emulation"],
+    ["Error: rosetta is not installed", "softwareupdate --install-rosetta"],
+    ["Error: rosetta is not supported", "macOS 13"],
     ["kernel must be uncompressed, /k is a compressed file", "build the image again"],
   ])("with %s says what to do: %s", (stderr, fix) => {
     expect(explainVfkitEnd({ path, stderr, signal: null }).hint).toContain(fix);

@@ -13,7 +13,7 @@ import type { StandIn } from "../../../support/stand-in-vfkit.ts";
 
 const file = import.meta.filename;
 const image = { digest: "0".repeat(64), kernelPath: file, initramfsPath: file };
-const host = { processors: 8, memoryBytes: 8 * 1024 ** 3 };
+const host = { processors: 8, memoryBytes: 8 * 1024 ** 3, architecture: "arm64" };
 
 interface Bench extends Disposable {
   readonly hypervisor: VfkitHypervisor;
