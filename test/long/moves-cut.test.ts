@@ -33,11 +33,8 @@ const failed = { code: "MIGRATION_FAILED", running: "here", doubts: [], end: "he
 const doubt = { code: "MIGRATION_IN_DOUBT", running: "", doubts: ["here", "there"] } as const;
 const readyThere = { ...failed, doubts: ["there"], decided: ["there", "--there"] } as const;
 
-const cuts: readonly Moment[] = [
-  { name: "before the greeting", at: undefined, ...failed },
-  { name: "after the greeting", at: { side: "there", phase: "copying" }, ...failed },
-  { name: "while it is copied", at: { side: "here", bytes: 8 * mib }, ...failed },
-  { name: "when all is there", at: { side: "there", phase: "ready" }, ...readyThere },
+/** the machine is there, whoever is gone */
+const lateMoments: readonly Moment[] = [
   {
     ...{ name: "when it is given up", at: { side: "here", phase: "given" } },
     ...{ ...doubt, decided: ["here", "--there"], end: "there" },
@@ -47,6 +44,14 @@ const cuts: readonly Moment[] = [
     ...{ code: "MIGRATION_IN_DOUBT", running: "there", doubts: ["here"] },
     ...{ decided: ["here", "--here"], end: "there" },
   },
+];
+
+const cuts: readonly Moment[] = [
+  { name: "before the greeting", at: undefined, ...failed },
+  { name: "after the greeting", at: { side: "there", phase: "copying" }, ...failed },
+  { name: "while it is copied", at: { side: "here", bytes: 8 * mib }, ...failed },
+  { name: "when all is there", at: { side: "there", phase: "ready" }, ...readyThere },
+  ...lateMoments,
 ];
 
 const killsHere: readonly Moment[] = [
@@ -81,15 +86,7 @@ const killsOfTheEar: readonly Moment[] = [
   { name: "before it accepted", at: { side: "there", phase: "copying" }, ...failed },
   { name: "while it is copied", at: { side: "here", bytes: 8 * mib }, ...failed },
   { name: "when all is there", at: { side: "there", phase: "ready" }, ...readyThere },
-  {
-    ...{ name: "when it is given up", at: { side: "here", phase: "given" } },
-    ...{ ...doubt, decided: ["here", "--there"], end: "there" },
-  },
-  {
-    ...{ name: "when it was taken", at: { side: "there", phase: "taken" } },
-    ...{ code: "MIGRATION_IN_DOUBT", running: "there", doubts: ["here"] },
-    ...{ decided: ["here", "--here"], end: "there" },
-  },
+  ...lateMoments,
 ];
 
 let story: MoveStory;

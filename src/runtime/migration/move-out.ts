@@ -19,18 +19,14 @@ import { dialPeer, parseAddress } from "../../vm/migration/tls-peer.ts";
 import { baselineName } from "../kept/kept-workspace.ts";
 import { fromPlainError } from "../kept/supervisor-protocol.ts";
 import { shipFiles, shipStream } from "./ship.ts";
-import type { LeavingMachine, Standing } from "./ship.ts";
+import type { ShipParts, Standing } from "./ship.ts";
 import type { Moved } from "./move-words.ts";
 
-export interface MoveOutParts {
+export interface MoveOutParts extends ShipParts {
+  /** the machine's own */
   readonly folder: string;
-  /** for as long as the machine runs; what it is saved into is made there */
-  readonly memoryFolder: string;
   readonly record: KeptRecord;
   readonly stateDir: string;
-  readonly machine: LeavingMachine;
-  readonly onProgress: (bytes: number) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MoveWish {

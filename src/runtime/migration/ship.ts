@@ -14,6 +14,7 @@ export type LeavingMachine = Pick<Machine, "canDepart" | "depart" | "suspend" | 
 export type Standing = Pick<Departure, "goOn">;
 
 export interface ShipParts {
+  /** for as long as the machine runs; what it is saved into is made there */
   readonly memoryFolder: string;
   readonly machine: LeavingMachine;
   readonly onProgress: (bytes: number) => void;
