@@ -54,6 +54,7 @@ export function createGreeter(clock?: Clock, isRestored = false): WireGreeter {
         for (const argv of [["true"], ["sh", "-c", "echo ready"]]) {
           await warm(client, argv, signal);
         }
+        await client.scrub({ signal, timeoutMs: coldTryTimeoutMs });
       } finally {
         client.close();
       }

@@ -32,6 +32,22 @@ export async function copyMemory(
   }
 }
 
+/**
+ * Makes holes of what is zero, in place: the file takes less room, and is copied sooner. Where no program for
+ * it is found (util-linux), or the file system has no holes, it stays as it is.
+ */
+export async function digHoles(path: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await runProgram("fallocate", ["--dig-holes", "--", path], { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const isUseless = (["TOOL_MISSING", "PROCESS_FAILED"] as const).some((code) =>
+      isLuminaGuardError(error, code),
+    );
+    if (!isUseless) throw error;
+  }
+}
+
 /** Node's own copy fills the holes. GNU cp; busybox has no such options. */
 async function copyWithHoles(
   from: string,

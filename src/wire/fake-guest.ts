@@ -75,6 +75,7 @@ class FakeGuest {
     },
     "GET /v1/file": (stream, path) => this.#sendFile(stream, path),
     "POST /v1/quiesce": (stream) => reply(stream, { killed: 0 }),
+    "POST /v1/scrub": (stream) => reply(stream, { bytes: 0 }),
     "POST /v1/shutdown": async (stream) => {
       const answered = once(stream, "close");
       reply(stream, {});

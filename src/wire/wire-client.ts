@@ -38,6 +38,7 @@ const infoSchema: v.GenericSchema<GuestInfo> = v.object({
 
 const writtenSchema = v.object({ files: v.number(), bytes: v.number() });
 const killedSchema = v.object({ killed: v.number() });
+const scrubbedSchema = v.object({ bytes: v.number() });
 
 /** Owner of what is written into a machine: the user that commands run as. */
 export interface FileOwner {
@@ -168,6 +169,18 @@ export class WireClient {
       this.#timed(options),
     );
     return answer.killed;
+  }
+
+  /** Has the machine zero memory that nobody uses; returns how much, in `bytes`. */
+  async scrub(options: RequestOptions = {}): Promise<number> {
+    const answer = await requestJson(
+      this.#session,
+      post("/v1/scrub"),
+      {},
+      scrubbedSchema,
+      this.#timed(options),
+    );
+    return answer.bytes;
   }
 
   /** Asks the machine to end itself. */

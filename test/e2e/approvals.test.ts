@@ -45,7 +45,7 @@ describe("a card", () => {
     const { shortId, state } = (await list())[0]!;
     expect(state).toBe("rejected");
     expect(first.stderr).toContain(`luminaguard approvals reopen ${shortId}`);
-    using terminal = openTerminal(home, ["approvals", "reopen", shortId.toLowerCase()]);
+    await using terminal = openTerminal(home, ["approvals", "reopen", shortId.toLowerCase()]);
     await takesKeys(terminal);
     terminal.press("a");
     await terminal.sees("exit code 0");
@@ -58,7 +58,7 @@ describe("a card", () => {
   });
 
   it("on one terminal is rejected from another, and its run is told why", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");
     const id = await pendingId();
     const { exitCode } = await home.run(["approvals", "reject", id, "--reason", "not today"]);
@@ -72,7 +72,7 @@ describe("a card", () => {
   });
 
   it("is answered once: the second answer is told who was first", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");
     const id = await pendingId();
     const answers = await Promise.all([1, 2].map(() => home.run(["approvals", "reject", id])));
@@ -83,7 +83,7 @@ describe("a card", () => {
   });
 
   it("of a run without a terminal is drawn where somebody watches", async () => {
-    using terminal = openTerminal(home, ["approvals", "watch"]);
+    await using terminal = openTerminal(home, ["approvals", "watch"]);
     await terminal.sees("waiting for cards");
     const piped = home.run(run);
     await takesKeys(terminal);
@@ -97,7 +97,7 @@ describe("a card", () => {
   it("that is answered elsewhere ends the pager it stands in, and the terminal is as it was", async () => {
     // without its keys of control, nothing could end the watch
     const pager = "stty -isig -echo </dev/tty; echo PAGE; sleep 300; true";
-    using terminal = openTerminal(home, ["approvals", "watch"], { PAGER: pager });
+    await using terminal = openTerminal(home, ["approvals", "watch"], { PAGER: pager });
     await terminal.sees("waiting for cards");
     const piped = home.run(run);
     await terminal.answers("v", "PAGE");
@@ -112,7 +112,7 @@ describe("a card", () => {
   });
 
   it("is approved by a script only where the person's own file says so", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");
     const id = await pendingId();
     const refused = await home.run(["approvals", "approve", id, "--yes"]);
@@ -129,7 +129,7 @@ describe("a card", () => {
   });
 
   it("is answered by no pipe: approve needs a terminal", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");
     const id = await pendingId();
     const { exitCode, stderr } = await home.run(["approvals", "approve", id], {
@@ -143,7 +143,13 @@ describe("a card", () => {
   });
 
   it("comes after a command that failed, and says so", async () => {
-    using terminal = openTerminal(home, ["run", "--", "sh", "-c", "echo new > a.txt; exit 3"]);
+    await using terminal = openTerminal(home, [
+      "run",
+      "--",
+      "sh",
+      "-c",
+      "echo new > a.txt; exit 3",
+    ]);
     expect(await takesKeys(terminal)).toContain("the command ended with exit code 3");
     terminal.press("q");
     await terminal.sees("exit code 3");
@@ -172,7 +178,7 @@ describe("a rule", () => {
   it("that a person granted lets the next run write without a card, as often as it says", async () => {
     const scope = ["--who", "run", "--effect", "file-write-back", "--tool", "workspace.write-back"];
     const args = ["approvals", "grant", "add", ...scope, "--on", home.project, "--uses", "1"];
-    using terminal = openTerminal(home, args);
+    await using terminal = openTerminal(home, args);
     expect(await terminal.sees("[y] add this rule")).toContain(home.project);
     await eventually("the key is taken", async () => {
       terminal.press("y");
@@ -189,7 +195,7 @@ describe("a rule", () => {
   it("does not overrule a STOP: what waits is withdrawn", async () => {
     const watcher = home.start(["approvals", "watch", "--json"]);
     const isTold = sees(watcher, "pending", "stdout");
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await terminal.sees("[r] reject");
     await isTold;
     expect((await home.run(["freeze", "--all"])).stderr).toContain("withdrew  1 card");

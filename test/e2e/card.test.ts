@@ -28,7 +28,7 @@ async function kept(): Promise<number> {
 
 describe("a card in a terminal", () => {
   it("applies everything on a", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     expect(await takesKeys(terminal)).toContain("2 files changed");
     expect(readTree(home.project)).toEqual(before);
     terminal.press("a");
@@ -39,7 +39,7 @@ describe("a card in a terminal", () => {
   });
 
   it("shows the differences on v and asks again", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await takesKeys(terminal);
     terminal.press("v");
     expect(await terminal.sees(/\+new[^]*\+b[^]*q back/)).toContain("-old");
@@ -51,7 +51,7 @@ describe("a card in a terminal", () => {
   });
 
   it("goes file by file on f and writes what got a y", async () => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await takesKeys(terminal);
     terminal.press("f");
     await terminal.sees("1/2");
@@ -69,7 +69,7 @@ describe("a card in a terminal", () => {
     ["q", ["q"], 11],
     ["Ctrl-Z", ["C-z"], 11],
   ])("writes nothing and keeps the changes on %s", async (_name, keys, code) => {
-    using terminal = openTerminal(home, run);
+    await using terminal = openTerminal(home, run);
     await takesKeys(terminal);
     for (const key of keys) {
       terminal.press(key);
@@ -81,7 +81,7 @@ describe("a card in a terminal", () => {
   });
 
   it("takes silence for a no", async () => {
-    using terminal = openTerminal(home, run, { LUMINAGUARD_APPROVAL_TIMEOUT: "2" });
+    await using terminal = openTerminal(home, run, { LUMINAGUARD_APPROVAL_TIMEOUT: "2" });
     await terminal.sees("no answer: that is a no");
     await terminal.sees("exit code 11");
     expect(readTree(home.project)).toEqual(before);
@@ -94,7 +94,7 @@ describe("a card in a terminal", () => {
     const sleeps = `300.${process.pid}`;
     const script = ["trap '' TERM", "echo PAGE", `sleep ${sleeps}`];
     await writeFile(page, script.join("\n"));
-    using terminal = openTerminal(home, run, {
+    await using terminal = openTerminal(home, run, {
       LUMINAGUARD_APPROVAL_TIMEOUT: "5",
       PAGER: `sh ${page}; true`,
     });
@@ -105,7 +105,7 @@ describe("a card in a terminal", () => {
   });
 
   it("is not answered by what was typed before it", async () => {
-    using terminal = openTerminal(
+    await using terminal = openTerminal(
       home,
       ["run", "--", "sh", "-c", "echo ready; sleep 2; echo new > a.txt"],
       {
@@ -134,7 +134,7 @@ describe("a card in a terminal", () => {
 describe("Ctrl-C in a terminal", () => {
   it("reaches the command and not the machine", async () => {
     const script = "trap 'echo cleaned up; exit 7' INT; echo ready; while :; do sleep 0.1; done";
-    using terminal = openTerminal(home, ["run", "--no-workspace", "--", "sh", "-c", script]);
+    await using terminal = openTerminal(home, ["run", "--no-workspace", "--", "sh", "-c", script]);
     await terminal.sees("ready");
     terminal.press("C-c");
     expect(await terminal.sees("exit code 7")).toContain("cleaned up");

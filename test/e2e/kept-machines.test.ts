@@ -152,7 +152,7 @@ describe("a kept machine", () => {
 describe("a shell in a kept machine", () => {
   it("has a terminal that follows the window, and leaves with the shell's own code", async () => {
     await start("work");
-    using terminal = openTerminal(home, ["vm", "shell", "work"]);
+    await using terminal = openTerminal(home, ["vm", "shell", "work"]);
     const says = async (line: string, answer: string): Promise<void> => {
       terminal.types(`${line}\r`);
       await terminal.sees(answer);

@@ -65,7 +65,7 @@ describe("servers", () => {
     const { stderr, exitCode } = await home.run(["mcp", "login", "web"]);
     expect(exitCode).toBe(125);
     expect(stderr).toContain("nobody can be asked");
-    using terminal = openTerminal(home, ["mcp", "login", "web"]);
+    await using terminal = openTerminal(home, ["mcp", "login", "web"]);
     await takesKeys(terminal);
     expect(terminal.screen()).toContain(replica.url);
     expect(replica.received).toEqual([]);
@@ -146,7 +146,7 @@ describe("a call that a person edits on its card", () => {
     await using replica = await HttpReplica.start();
     await writeOwn(home, { web: { url: replica.url } });
     const call = ["mcp", "call", "web", "count", "key=a"];
-    using terminal = openTerminal(home, call, { EDITOR: editor }, { input: "/dev/null" });
+    await using terminal = openTerminal(home, call, { EDITOR: editor }, { input: "/dev/null" });
     await editAndApprove(terminal);
     await terminal.sees("counted b");
     await terminal.sees("exit code 0");
@@ -163,7 +163,7 @@ describe("a call that a person edits on its card", () => {
     const rule = `forbid (principal, action == Action::"mcp-call", resource) when { ${when} };`;
     await mkdir(join(home.project, ".luminaguard"));
     await writeFile(join(home.project, ".luminaguard", "policy.cedar"), rule);
-    using terminal = openTerminal(home, ["approvals", "watch"], { VISUAL: editor });
+    await using terminal = openTerminal(home, ["approvals", "watch"], { VISUAL: editor });
     await terminal.sees("waiting for cards");
     const called = home.run(["mcp", "call", "web", "count", "key=a"]);
     await editAndApprove(terminal);
@@ -267,7 +267,7 @@ describe("at a terminal", () => {
     await using home = await createCliHome();
     await using replica = await HttpReplica.start();
     await writeOwn(home, { web: { url: replica.url } });
-    using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"]);
+    await using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"]);
     const screen = await terminal.sees("exit code 0");
     expect(screen).toContain("counting counted a");
     expect(replica.ledger.get("a")).toBe(1);
@@ -280,7 +280,7 @@ describe("at a terminal", () => {
     await using replica = await HttpReplica.start();
     await writeOwn(home, { web: { url: replica.url } });
     const env = { LUMINAGUARD_POLICY_PRESET: "observe" };
-    using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"], env);
+    await using terminal = openTerminal(home, ["mcp", "call", "web", "count", "key=a"], env);
     expect(await terminal.sees("exit code 11")).toContain("not called");
     expect(replica.ledger.size).toBe(0);
   });
@@ -288,7 +288,7 @@ describe("at a terminal", () => {
   it("a project's server is shown whole, and trusted until a letter of it changes", async () => {
     await using home = await createCliHome();
     await writeProject(home, { sdk: sdkServer });
-    using terminal = openTerminal(home, ["mcp", "tools", "sdk", "--on-host"]);
+    await using terminal = openTerminal(home, ["mcp", "tools", "sdk", "--on-host"]);
     await takesKeys(terminal);
     expect(terminal.screen()).toContain("sdk-server.mjs");
     await trust(terminal);
@@ -305,7 +305,7 @@ describe("at a terminal", () => {
     await using home = await createCliHome();
     const marker = join(home.project, "on-host");
     await writeProject(home, { touch: { command: "touch", args: [marker] } });
-    using terminal = openTerminal(home, ["mcp", "tools", "touch"]);
+    await using terminal = openTerminal(home, ["mcp", "tools", "touch"]);
     await takesKeys(terminal);
     await trust(terminal);
     await terminal.sees("trusted   touch");
@@ -325,7 +325,7 @@ describe("at a terminal", () => {
     await using replica = await HttpReplica.start({ ledger, createMcp });
     await writeOwn(home, { web: { url: replica.url } });
     const call = ["mcp", "call", "web", "count", "key=a"];
-    using terminal = openTerminal(home, call, {}, { input: "/dev/null" });
+    await using terminal = openTerminal(home, call, {}, { input: "/dev/null" });
     await takesKeys(terminal);
     description = "sends all you have to its maker";
     terminal.press("a");

@@ -46,7 +46,7 @@ describe("a network card", () => {
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const fetchIt = `wget -q -O b.txt http://10.0.2.2:${port}/ && echo have && read answer`;
-    using terminal = openTerminal(home, [
+    await using terminal = openTerminal(home, [
       "run",
       "--tty",
       "--nic",

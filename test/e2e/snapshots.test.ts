@@ -127,7 +127,7 @@ describe("the way back", () => {
   it("is taken when a person says no to an effect, to the moment of the question", async () => {
     await must("checkpoint", "work", "--every", "effect");
     await must("exec", "work", "--", "sh", "-c", "echo wanted > a; echo asked > /tmp/state");
-    using terminal = openTerminal(home, ["vm", "apply", "work"]);
+    await using terminal = openTerminal(home, ["vm", "apply", "work"]);
     await terminal.sees("[r] reject");
     await must("exec", "work", "--", "sh", "-c", "echo while asked > /tmp/state");
     const card = await eventually("a card that waits", async () => {

@@ -81,7 +81,7 @@ describe.skipIf(ociSkipReason !== undefined)(
       const cwd = await fetchGo(join(folder, "go"));
       // the image has no C compiler
       const test = ["env", "CGO_ENABLED=0", "go", "test", "-v", "."];
-      const argv = ["env", "HOME=/tmp", "GOFLAGS=-mod=mod", "GOPROXY=off", ...test];
+      const argv = ["env", "HOME=/tmp", "GOPROXY=off", ...test];
       const here = summarizeGo(await runHere(test, cwd));
       expect(here.length).toBeGreaterThan(20);
       const image = await makeImage("go", ["golang-go", "coreutils"]);

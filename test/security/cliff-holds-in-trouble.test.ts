@@ -43,7 +43,7 @@ describe("a face", () => {
     writeFileSync(join(home.project, "a.txt"), "old\n");
     const mark = `MARK=${home.project}`;
     const args = ["run", "--env", mark, "--", "sh", "-c", "echo new > a.txt"];
-    using terminal = openTerminal(home, args);
+    await using terminal = openTerminal(home, args);
     const [, id = ""] = /card (\w+)/.exec(await terminal.sees("[r] reject")) ?? [];
     expect(await stateOf(home, id)).toBe("pending");
     await kill(mark);
@@ -59,9 +59,9 @@ describe("a face", () => {
   it("that is killed in another terminal changes nothing: the card is still open where it was asked", async () => {
     await using home = await createCliHome();
     writeFileSync(join(home.project, "a.txt"), "old\n");
-    using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo new > a.txt"]);
+    await using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo new > a.txt"]);
     const [, id = ""] = /card (\w+)/.exec(await asker.sees("[r] reject")) ?? [];
-    using other = openTerminal(home, ["approvals", "approve", id]);
+    await using other = openTerminal(home, ["approvals", "approve", id]);
     await other.answers("?", "write nothing; the changes are kept");
     const [pid = 0] = await approversOf(id);
     process.kill(pid, "SIGKILL");
@@ -76,9 +76,9 @@ describe("a face", () => {
   it("that is one of two that hear the same key at once writes once or not at all", async () => {
     await using home = await createCliHome();
     writeFileSync(join(home.project, "a.txt"), "old\n");
-    using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo new >> a.txt"]);
+    await using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo new >> a.txt"]);
     const [, id = ""] = /card (\w+)/.exec(await asker.sees("[r] reject")) ?? [];
-    using other = openTerminal(home, ["approvals", "approve", id]);
+    await using other = openTerminal(home, ["approvals", "approve", id]);
     for (const terminal of [asker, other]) {
       await terminal.answers("?", "write nothing; the changes are kept");
       await terminal.answers("x", "[r] reject");

@@ -89,7 +89,7 @@ describe("a repository with programs in its configuration", () => {
     });
     writeFileSync(join(home.project, ".git/config"), hostileConfig());
     const env = { PATH: watchedPath() };
-    using terminal = openTerminal(home, ["run", "--", "sh", "-c", "echo new > a.txt"], env);
+    await using terminal = openTerminal(home, ["run", "--", "sh", "-c", "echo new > a.txt"], env);
     await terminal.sees("[r] reject");
     await terminal.answers("v", "+new");
     await terminal.answers("q", "[r] reject");

@@ -46,7 +46,7 @@ beforeEach(async () => {
   writeFileSync(join(home.project, "a.txt"), "old\n");
 });
 afterEach(async () => {
-  terminal?.close();
+  await terminal?.[Symbol.asyncDispose]();
   await home[Symbol.asyncDispose]();
 });
 

@@ -32,6 +32,7 @@ const requests = {
   info: (client, timeoutMs) => client.info({ timeoutMs }),
   resume: (client, timeoutMs) => client.resume("vm-1", { timeoutMs }),
   quiesce: (client, timeoutMs) => client.quiesce({ timeoutMs }),
+  scrub: (client, timeoutMs) => client.scrub({ timeoutMs }),
   shutdown: (client, timeoutMs) => client.shutdown({ timeoutMs }),
   readFile: (client, timeoutMs) => client.readFile("/x", { timeoutMs, bytesMax: 1_000_000 }),
   writeFile: (client, timeoutMs) => client.writeFile("/x", Buffer.alloc(9_000_000), { timeoutMs }),
@@ -172,7 +173,7 @@ describe("an answer", () => {
     ["is nothing", ""],
   ])("that %s is refused", async (_what, body) => {
     await using server = await startHttp2Server((stream) => json(stream, body));
-    const asked: readonly Name[] = ["info", "resume", "quiesce", "sendTar"];
+    const asked: readonly Name[] = ["info", "resume", "quiesce", "scrub", "sendTar"];
     expect(await failuresOf(server, patientMs, asked)).toEqual(all("WIRE_BROKEN", asked));
   });
 

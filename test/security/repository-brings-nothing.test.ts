@@ -133,7 +133,7 @@ describe("a policy in the folder that is run in", () => {
   });
 
   it("holds for whoever answers from another terminal too", async () => {
-    using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo x > x"]);
+    await using asker = openTerminal(home, ["run", "--", "sh", "-c", "echo x > x"]);
     const [, id = ""] = /card (\w+)/.exec(await asker.sees("[r] reject")) ?? [];
     makeTree(home.configDir, { "config.json": loose });
     const policy = { ".luminaguard/policy.cedar": "permit (principal, action, resource);" };

@@ -152,7 +152,7 @@ describe("a set of changes that is exchanged after its card was drawn", () => {
     await using home = await createCliHome();
     makeTree(home.project, host);
     const script = "echo shown > a.txt; echo shown too > b.txt";
-    using terminal = openTerminal(home, ["run", "--", "sh", "-c", script]);
+    await using terminal = openTerminal(home, ["run", "--", "sh", "-c", script]);
     const [, id = ""] = /card (\w+)/.exec(await terminal.sees("[r] reject")) ?? [];
     swapWhole(join(home.stateDir, "changes", id));
     await terminal.answers("a", /is not what was approved[^]*exit code 125/);

@@ -33,7 +33,7 @@ describe("a person's terminal", () => {
       ...hostile.map(([, bytes]) => `printf '${bytes}' >&2`),
       "echo last line",
     ].join("; ");
-    using terminal = openTerminal(home, ["run", "--no-workspace", "--", "sh", "-c", script]);
+    await using terminal = openTerminal(home, ["run", "--no-workspace", "--", "sh", "-c", script]);
     await terminal.sees("exit code 0");
     const screen = terminal.screen({ colours: true });
     expect(screen).toMatch(/first line[^]*red[^]*last line/);
@@ -46,7 +46,7 @@ describe("a person's terminal", () => {
 
   it("gets no control sequence by way of a name: of a file, of a command, of an error", async () => {
     const name = "$(printf 'a\\033]0;owned\\007\\033[2Jb')";
-    using terminal = openTerminal(home, [
+    await using terminal = openTerminal(home, [
       "run",
       "--apply",
       "never",

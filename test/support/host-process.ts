@@ -88,6 +88,25 @@ export async function listFamily(pid: number): Promise<readonly ProcessIdentity[
   return found;
 }
 
+/** The processes of a session, such as what a terminal shows; not what left it for a session of its own. */
+export async function listSession(leader: number): Promise<readonly ProcessIdentity[]> {
+  const pids = readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && sessionOf(pid) === leader);
+  const found = await Promise.all(pids.map(identifyProcess));
+  return found.filter((identity) => identity !== undefined);
+}
+
+/** proc(5): the fourth field after the name, which may hold anything, is the session. */
+function sessionOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]);
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
 /** Largest resident memory of a process in `bytes`, looked at while `work` goes on. */
 export async function peakResidentBytes(pid: number, work: Promise<unknown>): Promise<number> {
   let peak = 0;

@@ -4,8 +4,10 @@ import { randomBytes } from "node:crypto";
 import { programPath } from "./cli.ts";
 import type { CliHome } from "./cli.ts";
 import { eventually } from "./eventually.ts";
+import { areGone, listSession } from "./host-process.ts";
 
-export interface Terminal extends Disposable {
+/** Its end waits for the programs in it: they may still write where they keep things. */
+export interface Terminal extends AsyncDisposable {
   /** Resolves when the text stands on the screen; gives the screen. */
   readonly sees: (text: string | RegExp) => Promise<string>;
   readonly screen: (options?: { readonly colours?: boolean }) => string;
@@ -60,6 +62,7 @@ export function openTerminal(
     ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
     ...["sh", "-c", script],
   );
+  const shell = Number(tmux("display-message", "-p", "#{pane_pid}"));
   const screen: Terminal["screen"] = ({ colours = false } = {}) => {
     return tmux("capture-pane", "-p", ...(colours ? ["-e"] : []));
   };
@@ -94,7 +97,11 @@ export function openTerminal(
     resize: (columns, rows) =>
       void tmux("resize-window", "-x", String(columns), "-y", String(rows)),
     close,
-    [Symbol.dispose]: close,
+    [Symbol.asyncDispose]: async () => {
+      const programs = await listSession(shell);
+      close();
+      await areGone(programs, 30_000);
+    },
   };
 }
 

@@ -44,6 +44,9 @@ func (a *Agent) Serve(s *h2.Stream) {
 		connect(s)
 	case "POST /v1/quiesce":
 		answer(s, count("killed", int64(a.Reaper.KillAll())), nil)
+	case "POST /v1/scrub":
+		bytes, err := machine.Scrub()
+		answer(s, count("bytes", bytes), err)
 	case "POST /v1/shutdown":
 		answer(s, []byte("{}"), nil)
 		s.Flushed()

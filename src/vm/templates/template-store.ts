@@ -20,6 +20,7 @@ import * as v from "valibot";
 import { LuminaGuardError } from "../../errors.ts";
 import { startDetached } from "../../process/child.ts";
 import { ownedName, removeAbandoned } from "../../process/owned-name.ts";
+import { digHoles } from "../memory-file.ts";
 
 const draftPrefix = ".draft-";
 const droppedPrefix = ".dropped-";
@@ -111,6 +112,7 @@ export class TemplateStore {
   }
 
   async #publish(key: string, folder: string, state: Buffer): Promise<void> {
+    await digHoles(join(folder, "ram"));
     const ram = await stat(join(folder, "ram"), { bigint: true });
     const ramSha256 = await hashFile(join(folder, "ram"));
     const manifest: Manifest = {

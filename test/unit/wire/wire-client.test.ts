@@ -33,6 +33,7 @@ const calls: readonly (readonly [string, (client: WireClient) => Promise<unknown
   ["receiveTar", (client) => buffer(client.receiveTar("/x"))],
   ["connectPort", (client) => client.connectPort(80)],
   ["quiesce", (client) => client.quiesce()],
+  ["scrub", (client) => client.scrub()],
   ["shutdown", (client) => client.shutdown()],
 ];
 
@@ -79,17 +80,16 @@ describe.each(calls)("%s", (_name, call) => {
   });
 });
 
-describe.each(calls.filter(([name]) => ["info", "resume", "quiesce", "sendTar"].includes(name)))(
-  "%s",
-  (_name, call) => {
-    it.each(["", "nothing", "[]", "null", "{}", '{"protocol":2}', '{"killed":"all"}'])(
-      "refuses the answer %j",
-      async (body) => {
-        expect(await callWith(respond(200, body), call)).toMatchObject({ code: "WIRE_BROKEN" });
-      },
-    );
-  },
-);
+describe.each(
+  calls.filter(([name]) => ["info", "resume", "quiesce", "scrub", "sendTar"].includes(name)),
+)("%s", (_name, call) => {
+  it.each(["", "nothing", "[]", "null", "{}", '{"protocol":2}', '{"killed":"all"}'])(
+    "refuses the answer %j",
+    async (body) => {
+      expect(await callWith(respond(200, body), call)).toMatchObject({ code: "WIRE_BROKEN" });
+    },
+  );
+});
 
 describe("the wire's client", () => {
   it("gives the guest's information as it came", async () => {
@@ -208,6 +208,7 @@ describe("the fake guest", () => {
     await expect(buffer(client.receiveTar("/"))).rejects.toMatchObject({ code: "GUEST_REFUSED" });
     await expect(client.connectPort(80)).rejects.toMatchObject({ code: "GUEST_REFUSED" });
     expect(await client.quiesce()).toBe(0);
+    expect(await client.scrub()).toBe(0);
     await client.shutdown();
     await guest.ended;
   });

@@ -53,6 +53,19 @@ describe("a template", () => {
     });
   });
 
+  it("takes no room for memory that is zero, and is published with its rights", async () => {
+    using bench = createStore();
+    const draft = await bench.store.draft(key);
+    writeFileSync(draft.ramPath, Buffer.concat([Buffer.alloc(1024 ** 2), Buffer.from("memory")]));
+    chmodSync(draft.ramPath, 0o666);
+    await draft.publish(state);
+    const { blocks, mode } = statSync(bench.file("ram"));
+    expect(blocks * 512).toBeLessThan(64 * 1024);
+    expect(mode & 0o777).toBe(0o666);
+    expect(readFileSync(bench.file("ram"), "latin1")).toMatch(/^\0{1048576}memory$/);
+    expect(readdirSync(join(bench.folder, key)).sort()).toEqual(["ram", "state", "template.json"]);
+  });
+
   it("is readable by its owner only", async () => {
     using bench = createStore();
     await publish(bench);
