@@ -3,7 +3,8 @@
  * can share blocks copy it for nearly nothing.
  */
 import { constants } from "node:fs";
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { toHostError } from "../base/host-error.ts";
 import { isLuminaGuardError, LuminaGuardError } from "../errors.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -14,6 +15,11 @@ export interface CopyOptions {
    * @default false: holes stay what they are */
   readonly findHoles?: boolean | undefined;
 }
+
+/** what a file holds that no copy was begun in */
+const untouched = "-";
+/** between two looks whether it was begun, in `ms` */
+const lookMs = 1;
 
 /** Raises HOST_LIMIT when there is no room, with nothing left at `to`. */
 export async function copyMemory(
@@ -30,6 +36,57 @@ export async function copyMemory(
     if (isLuminaGuardError(error, "PROCESS_FAILED")) throw noRoom(error);
     throw toHostError(error, "a machine's memory cannot be copied");
   }
+}
+
+/** A copy that may be mapped once it was begun, and is read when it is whole. */
+export interface MemoryFilling {
+  /** settles when the copy has its full size and stays the file it is; rejects as `copyMemory` does */
+  readonly begun: Promise<void>;
+  /** settles when the copy is whole; rejects as `copyMemory` does, with nothing left at its place */
+  readonly done: Promise<void>;
+  /** ends it, and resolves when nothing writes any more */
+  readonly giveUp: () => Promise<void>;
+}
+
+/**
+ * Copies into a file that a hypervisor may map meanwhile. There is a file when this resolves. QEMU refuses
+ * one that has not its full size (system/physmem.c), so whoever opens it waits until it was begun.
+ */
+export async function fillMemory(
+  from: string,
+  to: string,
+  { signal }: Pick<CopyOptions, "signal"> = {},
+): Promise<MemoryFilling> {
+  const ending = new AbortController();
+  const scope = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
+  const { size } = await stat(from);
+  await writeFile(to, untouched, { mode: 0o600 });
+  const done = copyMemory(from, to, { signal: scope });
+  const begun = giveSize(to, size, done);
+  begun.catch(() => undefined); // told to whoever waits for it, or for the whole copy
+  return {
+    begun,
+    done,
+    giveUp: async () => {
+      ending.abort();
+      await done.catch(() => undefined);
+    },
+  };
+}
+
+/** The copying program empties the file once, and only then can it be given its size. */
+async function giveSize(to: string, size: number, done: Promise<void>): Promise<void> {
+  const isOver = done.then(() => true);
+  while (!(await Promise.race([isOver, isBegun(to)]))) await setTimeout(lookMs);
+  await truncate(to, size).catch(async (error: unknown) => {
+    await done; // it says better why the file is gone
+    throw error;
+  });
+}
+
+async function isBegun(to: string): Promise<boolean> {
+  const found = await stat(to).catch(() => undefined);
+  return found !== undefined && found.size !== untouched.length;
 }
 
 /**

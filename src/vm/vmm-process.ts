@@ -46,6 +46,9 @@ export interface VmmStart {
   readonly fds?: { readonly info: number; readonly gate: number } | undefined;
   /** the command may start before it is in its control groups: no guest code runs yet */
   readonly startsEarly: boolean;
+  /** the command itself is not run before this settles
+   * @default at once */
+  readonly heldUntil?: Promise<void> | undefined;
   /** what waits for the hypervisor are counted on */
   readonly clock?: Clock | undefined;
 }
@@ -89,6 +92,7 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
   let child: Child;
   try {
     await makeGroups(folder.groups, limitsOf(spec));
+    if (!holdsBack(start)) await start.heldUntil;
     child = await startChild(file, args, { channels: start.channels });
   } catch (error) {
     await folder.remove();
@@ -100,6 +104,11 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
 /** The bound on a hypervisor's address space, in `bytes`. */
 export function addressSpaceOf({ memoryMib }: Pick<VmSpec, "memoryMib">): number {
   return memoryMib * 2 * 1024 ** 2 + overheadBytes;
+}
+
+/** Whether the walls are built first and the command waits at them. */
+function holdsBack({ fds, tools }: VmmStart): boolean {
+  return fds !== undefined && tools.namespaces && tools.tethered !== true;
 }
 
 async function buildCommand(start: VmmStart): Promise<readonly [string, ...string[]]> {
@@ -175,6 +184,7 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     joining.catch(() => undefined); // awaited before the guest runs
     // what boots is held back; what waits to be told may start meanwhile
     if (!start.startsEarly) await joining;
+    await start.heldUntil;
     gate?.end("go");
     await folder.recordProcess(identity);
     await joining;

@@ -30,6 +30,18 @@ export interface QemuProcess {
   readonly kill: () => Promise<void>;
 }
 
+/** A frozen machine beside its memory file, which is mapped and not handed over. */
+export interface IncomingLoad {
+  /** its device state */
+  readonly state: Buffer;
+  /** settles when the hypervisor may map its memory file
+   * @default at once */
+  readonly isMappable?: Promise<void> | undefined;
+  /** settles when the memory file is whole
+   * @default it is */
+  readonly isWhole?: Promise<void> | undefined;
+}
+
 export interface QemuStart {
   readonly binary: string;
   readonly args: readonly string[];
@@ -39,8 +51,8 @@ export interface QemuStart {
   readonly readOnly: readonly string[];
   readonly readWrite: readonly string[];
   readonly devices: readonly string[];
-  /** device state of a frozen machine, which this one becomes */
-  readonly incomingState?: Buffer | undefined;
+  /** the frozen machine that this one becomes */
+  readonly load?: IncomingLoad | undefined;
   /** it waits for a machine that comes from elsewhere @default false */
   readonly awaitsMachine?: boolean | undefined;
   /** what waits for the hypervisor are counted on */
@@ -51,20 +63,21 @@ const setUpTimeoutMs = 10_000;
 
 /** Starts QEMU and waits until its sockets listen. On failure nothing is left behind. */
 export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
-  const { folder, incomingState } = start;
-  const isIncoming = incomingState !== undefined || start.awaitsMachine === true;
+  const { folder, load } = start;
+  const isIncoming = load !== undefined || start.awaitsMachine === true;
   const vmm = await startVmm({
     ...start,
     command: [start.binary, ...start.args],
     channels: isIncoming ? 4 : 3,
     fds: qemuFds,
+    heldUntil: load?.isMappable,
     startsEarly: isIncoming, // it waits for its state, so it may load meanwhile
   });
   const [, controlChannel, , stateChannel] = vmm.channels;
   if (controlChannel === undefined) throw new Error("three channels were asked for");
   const control = new QmpClient(controlChannel, start.clock);
   await vmm.orFail(async (died) => {
-    const thawing = thawInto(stateChannel, control, incomingState);
+    const thawing = thawInto(stateChannel, control, load);
     thawing.catch(() => undefined); // awaited below, once the hypervisor is ready
     await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
@@ -86,7 +99,9 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
 async function thawInto(
   channel: Duplex | undefined,
   control: QmpClient,
-  state: Buffer | undefined,
+  load: IncomingLoad | undefined,
 ): Promise<void> {
-  if (channel !== undefined && state !== undefined) await thaw(control, channel, state);
+  if (channel === undefined || load === undefined) return;
+  await load.isWhole;
+  await thaw(control, channel, load.state);
 }

@@ -22,14 +22,14 @@ import type {
 } from "../../hypervisor.ts";
 import { createMachineFolder } from "../../register/machine-folder.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
-import { copyMemory } from "../../memory-file.ts";
+import { fillMemory } from "../../memory-file.ts";
 import { refuseRosetta, requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
 import { buildQemuArgs, listImageFiles } from "./qemu-args.ts";
 import type { Accelerator, Architecture, RamFile } from "./qemu-args.ts";
 import { startQemu } from "./qemu-process.ts";
-import type { QemuProcess } from "./qemu-process.ts";
+import type { IncomingLoad, QemuProcess } from "./qemu-process.ts";
 import { findQemu } from "./qemu-binary.ts";
 import type { QemuBinary, QemuVersions } from "./qemu-binary.ts";
 import { freeze } from "./freeze.ts";
@@ -139,7 +139,7 @@ export class QemuHypervisor implements Hypervisor {
     }
     requireSameKey(arriving.key, await this.saveKey(config.spec));
     config.onPhase?.("restoring");
-    const ram = await this.#memoryOf(config, undefined, signal);
+    const ram = await this.#memoryOf(config, signal);
     const launched = await this.#launch(config, ram, "arriving", signal);
     try {
       await loadMachine(launched.vmm, arriving, signal);
@@ -267,34 +267,38 @@ export class QemuHypervisor implements Hypervisor {
     frozen: FrozenMachine | undefined,
     signal?: AbortSignal,
   ): Promise<Launched> {
-    const ram = await this.#memoryOf(config, frozen, signal);
-    return this.#launch(
-      config,
-      ram,
-      frozen === undefined ? "boots" : "incoming",
-      signal,
-      frozen?.state,
-    );
+    if (frozen === undefined) {
+      return this.#launch(config, await this.#memoryOf(config, signal), "boots", signal);
+    }
+    const { memoryFolder } = config;
+    if (memoryFolder === undefined || !this.#canSave) {
+      const use = (await this.#mapsReadOnly()) ? "clone-readonly" : "clone";
+      const ram: RamFile = { path: frozen.ramPath, use };
+      return this.#launch(config, ram, "incoming", signal, { state: frozen.state });
+    }
+    const ram: RamFile = { path: join(memoryFolder, savedFiles.memory), use: "source" };
+    const filling = await fillMemory(frozen.ramPath, ram.path, { signal });
+    try {
+      await this.#openToMachine(ram.path);
+      const load = { state: frozen.state, isMappable: filling.begun, isWhole: filling.done };
+      return await this.#launch(config, ram, "incoming", signal, load);
+    } catch (error) {
+      await filling.giveUp();
+      throw error;
+    }
   }
 
-  /** Shared with whatever it was frozen from, or the machine's own where it is to be saved. */
+  /** The machine's own where it is to be saved. */
   async #memoryOf(
     { spec, memoryFolder }: SpawnConfig,
-    frozen: FrozenMachine | undefined,
     signal?: AbortSignal,
   ): Promise<RamFile | undefined> {
-    if (memoryFolder !== undefined && this.#canSave) {
-      const path = join(memoryFolder, savedFiles.memory);
-      if (frozen === undefined) await this.#makeMemory(path, spec);
-      else await copyMemory(frozen.ramPath, path, { signal });
-      await this.#openToMachine(path);
-      return { path, use: "source" };
-    }
-    if (frozen === undefined) return undefined;
-    return {
-      path: frozen.ramPath,
-      use: (await this.#mapsReadOnly()) ? "clone-readonly" : "clone",
-    };
+    if (memoryFolder === undefined || !this.#canSave) return undefined;
+    signal?.throwIfAborted();
+    const path = join(memoryFolder, savedFiles.memory);
+    await this.#makeMemory(path, spec);
+    await this.#openToMachine(path);
+    return { path, use: "source" };
   }
 
   async #makeMemory(path: string, spec: VmSpec): Promise<void> {
@@ -317,7 +321,7 @@ export class QemuHypervisor implements Hypervisor {
     ram: RamFile | undefined,
     start: "boots" | "incoming" | "arriving",
     signal?: AbortSignal,
-    state?: Buffer,
+    load?: IncomingLoad,
   ): Promise<Launched> {
     signal?.throwIfAborted();
     const { accelerator, architecture, runtimeDir, tools, tscKhz } = this.#options;
@@ -346,7 +350,7 @@ export class QemuHypervisor implements Hypervisor {
         readOnly: readOnlyRam ? [...files, ...ramFiles] : files,
         readWrite: readOnlyRam ? [] : ramFiles,
         devices: accelerator === "kvm" ? ["/dev/kvm"] : [],
-        incomingState: state,
+        load,
         awaitsMachine: paused,
         clock,
       },
