@@ -38,21 +38,21 @@ export async function copyMemory(
   }
 }
 
-/** A copy that may be mapped once it was begun, and is read when it is whole. */
+/** A copy that a hypervisor may map while it is made. */
 export interface MemoryFilling {
-  /** settles when the copy has its full size and stays the file it is; rejects as `copyMemory` does */
-  readonly begun: Promise<void>;
-  /** settles when the copy is whole; rejects as `copyMemory` does, with nothing left at its place */
-  readonly done: Promise<void>;
-  /** ends it, and resolves when nothing writes any more */
+  /**
+   * Begins to copy; resolves when the copy has its full size and stays the file it is, as a hypervisor wants it
+   * that maps it: QEMU refuses one of another size (system/physmem.c). Rejects as `copyMemory` does.
+   */
+  readonly begin: () => Promise<void>;
+  /** Resolves when the copy is whole; rejects as `copyMemory` does, with nothing left at its place. */
+  readonly finish: () => Promise<void>;
+  /** Ends it; resolves when nothing writes any more. */
   readonly giveUp: () => Promise<void>;
 }
 
-/**
- * Copies into a file that a hypervisor may map meanwhile. There is a file when this resolves. QEMU refuses
- * one that has not its full size (system/physmem.c), so whoever opens it waits until it was begun.
- */
-export async function fillMemory(
+/** The file is there, for its owner only, when this resolves; nothing is copied yet. */
+export async function createFilling(
   from: string,
   to: string,
   { signal }: Pick<CopyOptions, "signal"> = {},
@@ -61,25 +61,24 @@ export async function fillMemory(
   const scope = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
   const { size } = await stat(from);
   await writeFile(to, untouched, { mode: 0o600 });
-  const done = copyMemory(from, to, { signal: scope });
-  const begun = giveSize(to, size, done);
-  begun.catch(() => undefined); // told to whoever waits for it, or for the whole copy
+  let copying: Promise<void> | undefined;
+  const finish = (): Promise<void> => (copying ??= copyMemory(from, to, { signal: scope }));
   return {
-    begun,
-    done,
+    begin: () => giveSize(to, size, finish()),
+    finish,
     giveUp: async () => {
       ending.abort();
-      await done.catch(() => undefined);
+      await finish().catch(() => undefined);
     },
   };
 }
 
 /** The copying program empties the file once, and only then can it be given its size. */
-async function giveSize(to: string, size: number, done: Promise<void>): Promise<void> {
-  const isOver = done.then(() => true);
+async function giveSize(to: string, size: number, copying: Promise<void>): Promise<void> {
+  const isOver = copying.then(() => true);
   while (!(await Promise.race([isOver, isBegun(to)]))) await setTimeout(lookMs);
   await truncate(to, size).catch(async (error: unknown) => {
-    await done; // it says better why the file is gone
+    await copying; // it says better why the file is gone
     throw error;
   });
 }

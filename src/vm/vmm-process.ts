@@ -46,9 +46,9 @@ export interface VmmStart {
   readonly fds?: { readonly info: number; readonly gate: number } | undefined;
   /** the command may start before it is in its control groups: no guest code runs yet */
   readonly startsEarly: boolean;
-  /** the command itself is not run before this settles
+  /** called while the walls are built: the command itself is not run before it has settled
    * @default at once */
-  readonly heldUntil?: Promise<void> | undefined;
+  readonly heldUntil?: (() => Promise<void>) | undefined;
   /** what waits for the hypervisor are counted on */
   readonly clock?: Clock | undefined;
 }
@@ -92,7 +92,7 @@ export async function startVmm(start: VmmStart): Promise<VmmProcess> {
   let child: Child;
   try {
     await makeGroups(folder.groups, limitsOf(spec));
-    if (!holdsBack(start)) await start.heldUntil;
+    if (!holdsBack(start)) await start.heldUntil?.();
     child = await startChild(file, args, { channels: start.channels });
   } catch (error) {
     await folder.remove();
@@ -178,13 +178,15 @@ async function watch(child: Child, start: VmmStart): Promise<VmmProcess> {
     }
   };
   const entry = await orFail(async () => {
+    const held = holdsBack(start) ? start.heldUntil?.() : undefined;
+    held?.catch(() => undefined); // awaited before the command runs
     const identity = await Promise.race([readPid(child, info, start), died]);
     first = identity.pid;
     const joining = joinGroups(folder.groups, first);
     joining.catch(() => undefined); // awaited before the guest runs
     // what boots is held back; what waits to be told may start meanwhile
     if (!start.startsEarly) await joining;
-    await start.heldUntil;
+    await held;
     gate?.end("go");
     await folder.recordProcess(identity);
     await joining;

@@ -6,6 +6,7 @@ import type { SavedMachine } from "../../vm/hypervisor.ts";
 import { copyMemory } from "../../vm/memory-file.ts";
 import type { BenchContext } from "../bench-context.ts";
 import { firstOutput } from "../first-output.ts";
+import { interleave, timed } from "../interleave.ts";
 import type { Measurement, Series } from "../measurement.ts";
 import { readPss } from "../read-pss.ts";
 
@@ -23,18 +24,18 @@ export const snapshotStop: Measurement = {
   goal: { kind: "ratio-at-most", ratio: 1 },
   method: `A machine with ${memoryMib} MiB of its own has run \`true\`. It is saved; counted is from the request that stops it until it was told to go on. The floor is \`cp --sparse=auto\` of its memory file, plus ${allowanceMs} ms.`,
   run: async (context, samples, signal) => {
-    const values: number[] = [];
-    const floors: number[] = [];
     await using bench = await Bench.open(context, signal);
-    for (let sample = 0; sample < samples; sample += 1) {
-      const folder = await bench.folder();
-      values.push((await bench.machine.save(folder, { signal })).stopMs);
-      const startedAt = performance.now();
-      await copyMemory(join(bench.memoryFolder, "ram"), join(folder, "copy"), { signal });
-      floors.push(performance.now() - startedAt + allowanceMs);
-      await rm(folder, { recursive: true });
-    }
-    return { values, floors };
+    return await interleave(
+      context,
+      samples,
+      signal,
+      () => bench.within(async (folder) => (await bench.machine.save(folder, { signal })).stopMs),
+      () =>
+        bench.within(async (folder) => {
+          const [from, to] = [join(bench.memoryFolder, "ram"), join(folder, "copy")];
+          return allowanceMs + (await timed(() => copyMemory(from, to, { signal })));
+        }),
+    );
   },
 };
 
@@ -46,16 +47,8 @@ export const checkpoint: Measurement = {
   goal: { kind: "at-most", value: 40 },
   method: `As snapshot-stop, with making the folder and writing the devices: all that is waited for before the card is drawn. Hashing goes on while the card is read.`,
   run: async (context, samples, signal) => {
-    const values: number[] = [];
     await using bench = await Bench.open(context, signal);
-    for (let sample = 0; sample < samples; sample += 1) {
-      const startedAt = performance.now();
-      const folder = await bench.folder();
-      await bench.machine.save(folder, { signal });
-      values.push(performance.now() - startedAt);
-      await rm(folder, { recursive: true });
-    }
-    return { values, floors: [] };
+    return await interleave(context, samples, signal, () => bench.timeCheckpoint(signal));
   },
 };
 
@@ -67,18 +60,18 @@ export const fork: Measurement = {
   floorIs: "a clone of a template, as in clone, with as much memory",
   goal: { kind: "ratio-at-most", ratio: 1.2 },
   knownReason:
-    "A fork has a copy of the memory, which is made before its hypervisor starts; a clone maps its template's.",
+    "A fork has a copy of the memory, which is made while its hypervisor starts, and every page it touches is one of a file; a clone maps its template's.",
   method: `The snapshot exists. Its memory is copied, a new QEMU process is started behind its walls, restored, given its time, entropy and name, and runs \`echo ok\`; the time ends with the output's first byte.`,
   run: async (context, samples, signal) => {
-    const values: number[] = [];
-    const floors: number[] = [];
     await using bench = await Bench.open(context, signal);
     const saved = await bench.save(signal);
-    for (let sample = 0; sample < samples; sample += 1) {
-      values.push(await timeFirst(() => bench.fork(saved, signal), signal));
-      floors.push(await timeFirst(() => context.spawn(signal, memoryMib), signal));
-    }
-    return { values, floors };
+    return await interleave(
+      context,
+      samples,
+      signal,
+      () => bench.within((folder) => timeFirst(() => bench.fork(saved, folder, signal), signal)),
+      () => timeFirst(() => context.spawn(signal, memoryMib), signal),
+    );
   },
 };
 
@@ -95,7 +88,8 @@ export const forksMemory: Measurement = {
   run: async (context, _samples, signal): Promise<Series> => {
     await using bench = await Bench.open(context, signal);
     const saved = await bench.save(signal);
-    const values = await pssOf(() => bench.fork(saved, signal), signal);
+    const fork = async (): Promise<Machine> => bench.fork(saved, await bench.folder(), signal);
+    const values = await pssOf(fork, signal);
     const floors = await pssOf(() => context.spawn(signal, memoryMib), signal);
     const notes = [`${values.length} forks answered together`];
     return { values, floors, notes };
@@ -156,11 +150,27 @@ class Bench implements AsyncDisposable {
     return { folder, key };
   }
 
-  async fork(saved: SavedMachine, signal: AbortSignal): Promise<Machine> {
-    const memoryFolder = await this.folder();
-    const machine = await this.#context.lumina.spawn({ ...wish, memoryFolder, saved, signal });
-    void machine.exited.then(() => rm(memoryFolder, { recursive: true, force: true }));
-    return machine;
+  fork(saved: SavedMachine, memoryFolder: string, signal: AbortSignal): Promise<Machine> {
+    return this.#context.lumina.spawn({ ...wish, memoryFolder, saved, signal });
+  }
+
+  /** Works in a folder of its own, which is gone afterwards. */
+  async within(work: (folder: string) => Promise<number>): Promise<number> {
+    const folder = await this.folder();
+    try {
+      return await work(folder);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  /** What is waited for before a card is drawn: the folder is made in that time. */
+  async timeCheckpoint(signal: AbortSignal): Promise<number> {
+    const startedAt = performance.now();
+    return this.within(async (folder) => {
+      await this.machine.save(folder, { signal });
+      return performance.now() - startedAt;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

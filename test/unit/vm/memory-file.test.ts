@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { copyMemory, digHoles, fillMemory } from "../../../src/vm/memory-file.ts";
+import { copyMemory, digHoles, createFilling } from "../../../src/vm/memory-file.ts";
 import { makeTempDir } from "../../support/make-tree.ts";
 
 const mib = 1024 ** 2;
@@ -36,12 +36,12 @@ describe.skipIf(process.platform !== "linux")("a copy of a machine's memory", ()
     const [from, to] = [join(temp.path, "from"), join(temp.path, "to")];
     const memory = writeMemory(from);
     for (let count = 0; count < 5; count += 1) {
-      const filling = await fillMemory(from, to);
+      const filling = await createFilling(from, to);
       const { ino } = statSync(to);
-      await filling.begun;
+      await filling.begin();
       const atBegin = statSync(to);
       expect([atBegin.ino, atBegin.size]).toEqual([ino, 32 * mib]);
-      await filling.done;
+      await filling.finish();
       const whole = statSync(to);
       expect([whole.ino, whole.size, whole.mode & 0o777]).toEqual([ino, 32 * mib, 0o600]);
       expect(readFileSync(to).equals(memory)).toBe(true);
@@ -52,19 +52,20 @@ describe.skipIf(process.platform !== "linux")("a copy of a machine's memory", ()
     using temp = makeTempDir();
     const [from, to] = [join(temp.path, "from"), join(temp.path, "to")];
     execFileSync("mkfifo", [from]); // which nobody writes: its copy never ends
-    const filling = await fillMemory(from, to);
+    const filling = await createFilling(from, to);
+    const begun = expect(filling.begin()).rejects.toThrow();
     await filling.giveUp();
-    await expect(filling.done).rejects.toThrow();
-    await expect(filling.begun).rejects.toThrow();
+    await begun;
+    await expect(filling.finish()).rejects.toThrow();
     expect(existsSync(to)).toBe(false);
   });
 
   it("of what cannot be read says so, whichever end of it is waited for", async () => {
     using temp = makeTempDir();
     const to = join(temp.path, "to");
-    const filling = await fillMemory(temp.path, to); // a folder has a size, and is no memory
-    await expect(filling.begun).rejects.toMatchObject({ code: "HOST_LIMIT" });
-    await expect(filling.done).rejects.toMatchObject({ code: "HOST_LIMIT" });
+    const filling = await createFilling(temp.path, to); // a folder has a size, and is no memory
+    await expect(filling.begin()).rejects.toMatchObject({ code: "HOST_LIMIT" });
+    await expect(filling.finish()).rejects.toMatchObject({ code: "HOST_LIMIT" });
     expect(existsSync(to)).toBe(false);
   });
 
@@ -73,9 +74,11 @@ describe.skipIf(process.platform !== "linux")("a copy of a machine's memory", ()
     const [from, to] = [join(temp.path, "from"), join(temp.path, "to")];
     execFileSync("mkfifo", [from]); // which nobody writes: its copy never ends
     const caller = new AbortController();
-    const filling = await fillMemory(from, to, { signal: caller.signal });
+    const filling = await createFilling(from, to, { signal: caller.signal });
+    const begun = expect(filling.begin()).rejects.toThrow("changed my mind");
     caller.abort(new Error("changed my mind"));
-    await expect(filling.done).rejects.toThrow("changed my mind");
+    await begun;
+    await expect(filling.finish()).rejects.toThrow("changed my mind");
     expect(existsSync(to)).toBe(false);
   });
 });

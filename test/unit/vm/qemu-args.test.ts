@@ -60,7 +60,7 @@ describe("QEMU's command line", () => {
       -smp 2
       -kernel /k
       -initrd /i
-      -append console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+      -append console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
       -chardev stdio,id=console,signal=off
       -serial chardev:console
       -chardev socket,id=control,fd=4
@@ -106,7 +106,7 @@ describe("QEMU's command line", () => {
         microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on
         tcg,tb-size=64
         max,-erms,-fsrm
-        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-device
         virtserialport,chardev=wire,name=agent
         virtio-blk-device,drive=layer
@@ -114,7 +114,7 @@ describe("QEMU's command line", () => {
         microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on
         kvm
         host
-        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyS0 tsc_early_khz=2000000 tsc=reliable quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-device
         virtserialport,chardev=wire,name=agent
         virtio-blk-device,drive=layer
@@ -122,7 +122,7 @@ describe("QEMU's command line", () => {
         q35
         hvf
         host
-        console=ttyS0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyS0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer
@@ -130,7 +130,7 @@ describe("QEMU's command line", () => {
         q35
         whpx,kernel-irqchip=off
         Haswell-noTSX
-        console=ttyS0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyS0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer
@@ -138,7 +138,7 @@ describe("QEMU's command line", () => {
         virt
         tcg,tb-size=64
         max,pauth-impdef=on
-        console=ttyAMA0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyAMA0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer
@@ -146,7 +146,7 @@ describe("QEMU's command line", () => {
         virt
         kvm
         host
-        console=ttyAMA0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyAMA0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer
@@ -154,7 +154,7 @@ describe("QEMU's command line", () => {
         virt
         hvf
         host
-        console=ttyAMA0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyAMA0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer
@@ -162,7 +162,7 @@ describe("QEMU's command line", () => {
         virt
         whpx,kernel-irqchip=off
         host
-        console=ttyAMA0 quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent
+        console=ttyAMA0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs reboot=t luminaguard.port=agent
         virtio-serial-pci
         virtserialport,chardev=wire,name=agent
         virtio-blk-pci,drive=layer"

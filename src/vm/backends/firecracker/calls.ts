@@ -4,6 +4,7 @@
  * in a snapshot means each clone's own files. Source: src/firecracker/swagger/firecracker.yaml and
  * docs/snapshotting/snapshot-support.md of Firecracker.
  */
+import { commonKernelArgs } from "../../kernel/kernel-args.ts";
 import type { VmSpec } from "../../spec.ts";
 import type { Capabilities } from "./versions.ts";
 
@@ -40,8 +41,7 @@ export interface PlacedFile {
 const guestCid = 3;
 
 /** what the guest's kernel is told; the guest agent serves vsock where no port has that name */
-const kernelArgs =
-  "console=ttyS0 quiet loglevel=3 panic=-1 reboot=k pci=off luminaguard.port=vsock";
+const kernelArgs = `console=ttyS0 ${commonKernelArgs} reboot=k pci=off luminaguard.port=vsock`;
 /** devices that are not there need not be looked for */
 const x86Args = "i8042.noaux i8042.nomux i8042.dumbkbd";
 

@@ -6,6 +6,7 @@
  * is also the rate by which the machine then keeps time, so it has to be the host's own;
  * `tsc=reliable` keeps the kernel from comparing it with emulated ticks that come late.
  */
+import { commonKernelArgs } from "../../kernel/kernel-args.ts";
 import type { Nic, VmSpec } from "../../spec.ts";
 import type { LoopbackAddress, LoopbackName } from "./loopback.ts";
 
@@ -54,7 +55,7 @@ interface Platform {
   readonly forgetsKernel: boolean;
 }
 
-const quiet = "quiet loglevel=3 panic=-1 reboot=t luminaguard.port=agent";
+const quiet = `${commonKernelArgs} reboot=t luminaguard.port=agent`;
 /** plausible: enough to boot by, not to keep time by */
 const anyTscKhz = 2_000_000;
 

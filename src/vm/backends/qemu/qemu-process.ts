@@ -8,6 +8,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { ConfinementTools } from "../../walls/confinement.ts";
 import type { VmExit } from "../../hypervisor.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
+import type { MemoryFilling } from "../../memory-file.ts";
 import type { VmSpec } from "../../spec.ts";
 import { startVmm } from "../../vmm-process.ts";
 import { thaw } from "./freeze.ts";
@@ -34,12 +35,9 @@ export interface QemuProcess {
 export interface IncomingLoad {
   /** its device state */
   readonly state: Buffer;
-  /** settles when the hypervisor may map its memory file
-   * @default at once */
-  readonly isMappable?: Promise<void> | undefined;
-  /** settles when the memory file is whole
-   * @default it is */
-  readonly isWhole?: Promise<void> | undefined;
+  /** what is still to be copied into its memory file
+   * @default nothing */
+  readonly memory?: MemoryFilling | undefined;
 }
 
 export interface QemuStart {
@@ -70,7 +68,7 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
     command: [start.binary, ...start.args],
     channels: isIncoming ? 4 : 3,
     fds: qemuFds,
-    heldUntil: load?.isMappable,
+    heldUntil: load?.memory?.begin,
     startsEarly: isIncoming, // it waits for its state, so it may load meanwhile
   });
   const [, controlChannel, , stateChannel] = vmm.channels;
@@ -102,6 +100,6 @@ async function thawInto(
   load: IncomingLoad | undefined,
 ): Promise<void> {
   if (channel === undefined || load === undefined) return;
-  await load.isWhole;
+  await load.memory?.finish();
   await thaw(control, channel, load.state);
 }

@@ -22,7 +22,7 @@ import type {
 } from "../../hypervisor.ts";
 import { createMachineFolder } from "../../register/machine-folder.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
-import { fillMemory } from "../../memory-file.ts";
+import { createFilling } from "../../memory-file.ts";
 import { refuseRosetta, requireHonoured } from "../../require-honoured.ts";
 import { requireSameKey } from "../../save-key.ts";
 import type { VmSpec } from "../../spec.ts";
@@ -277,13 +277,12 @@ export class QemuHypervisor implements Hypervisor {
       return this.#launch(config, ram, "incoming", signal, { state: frozen.state });
     }
     const ram: RamFile = { path: join(memoryFolder, savedFiles.memory), use: "source" };
-    const filling = await fillMemory(frozen.ramPath, ram.path, { signal });
+    const memory = await createFilling(frozen.ramPath, ram.path, { signal });
     try {
       await this.#openToMachine(ram.path);
-      const load = { state: frozen.state, isMappable: filling.begun, isWhole: filling.done };
-      return await this.#launch(config, ram, "incoming", signal, load);
+      return await this.#launch(config, ram, "incoming", signal, { state: frozen.state, memory });
     } catch (error) {
-      await filling.giveUp();
+      await memory.giveUp();
       throw error;
     }
   }

@@ -2,6 +2,7 @@
  * From a machine's spec to vfkit's command line, and what in a spec that command line cannot say. Pure.
  * Options: doc/usage.md of crc-org/vfkit; its own parser reads what is made here in test/vfkit/.
  */
+import { commonKernelArgs } from "../../kernel/kernel-args.ts";
 import type { VmSpec } from "../../spec.ts";
 
 export interface VfkitPaths {
@@ -30,7 +31,7 @@ const rosettaTag = "rosetta";
  * A guest that restarts would be started again by the framework, empty; one that powers off has ended.
  * `hvc0` is the framework's virtio console.
  */
-const kernelArgs = "console=hvc0 quiet loglevel=3 panic=-1 luminaguard.end=poweroff";
+const kernelArgs = `console=hvc0 ${commonKernelArgs} luminaguard.end=poweroff`;
 
 export function buildVfkitArgs(spec: VmSpec, paths: VfkitPaths): readonly string[] {
   const { kernelPath, initramfsPath, layerPath } = spec.image;

@@ -19,7 +19,7 @@ describe("vfkit's command line", () => {
   it("says the machine, its wire, its console and nothing else", () => {
     expect(buildVfkitArgs(resolveVmSpec({ image, memoryMib: 256, vcpus: 2 }), paths)).toEqual([
       ...["--cpus", "2", "--memory", "256", "--bootloader"],
-      'linux,kernel=/images/vmlinuz,initrd=/images/initramfs,cmdline="console=hvc0 quiet loglevel=3 panic=-1 luminaguard.end=poweroff"',
+      'linux,kernel=/images/vmlinuz,initrd=/images/initramfs,cmdline="console=hvc0 quiet loglevel=3 panic=-1 initcall_blacklist=tracer_init_tracefs luminaguard.end=poweroff"',
       ...["--device", "virtio-rng"],
       ...["--device", "virtio-serial,logFilePath=/run/console"],
       ...["--device", "virtio-vsock,port=1024,socketURL=/run/wire.sock,connect"],
