@@ -8,6 +8,7 @@ import { isLuminaGuardError } from "../errors.ts";
 import type { Image } from "../image/image-store.ts";
 import { runProgram } from "../process/run-program.ts";
 import { PausableClock } from "../base/clock.ts";
+import { packageRoot } from "../base/package-root.ts";
 import { createGreeter } from "../runtime/greeter.ts";
 import { toVmImage } from "../runtime/ground.ts";
 import { Machine } from "../runtime/machine.ts";
@@ -44,7 +45,6 @@ export interface FloorOrNote {
   readonly notes: readonly string[];
 }
 
-const packageRoot = new URL("../../", import.meta.url);
 const baseImage = "base";
 const architecture: Architecture = process.arch === "arm64" ? "arm64" : "x64";
 

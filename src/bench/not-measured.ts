@@ -2,9 +2,10 @@
 import { relative } from "node:path";
 import { basename } from "node:path/posix";
 import { fileURLToPath } from "node:url";
+import { packageRoot } from "../base/package-root.ts";
 import { messageOf } from "../errors.ts";
 
-const projectFolder = fileURLToPath(new URL("../..", import.meta.url));
+const projectFolder = fileURLToPath(packageRoot);
 /** a path from the root, where a word begins; the two slashes of an address are none */
 const absolutePath = /(?<![\w./:-])\/[^\s'"`,;:()]+/g;
 

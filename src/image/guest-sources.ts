@@ -6,10 +6,11 @@ import { createHash } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { packageRoot } from "../base/package-root.ts";
 import { LuminaGuardError } from "../errors.ts";
 
-/** `guest/` of this package: two folders up from src/image/ and from dist/image/ alike. */
-export const guestFolder: string = fileURLToPath(new URL("../../guest", import.meta.url));
+/** `guest/` of this package */
+export const guestFolder: string = fileURLToPath(new URL("guest", packageRoot));
 
 /** digest of the guest's sources, as 64 hex digits */
 export async function digestGuestSources(folder: string = guestFolder): Promise<string> {

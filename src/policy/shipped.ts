@@ -1,5 +1,6 @@
 /** What comes with the package: the schema, and a policy for each preset. */
 import { readFile } from "node:fs/promises";
+import { packageRoot } from "../base/package-root.ts";
 import { LuminaGuardError } from "../errors.ts";
 import type { PolicyFile } from "./policy-file.ts";
 
@@ -7,8 +8,7 @@ import type { PolicyFile } from "./policy-file.ts";
 export const presets = ["observe", "balanced", "locked"] as const;
 export type Preset = (typeof presets)[number];
 
-/** as far above the source as above what was compiled from it */
-const folder = new URL("../../policy/", import.meta.url);
+const folder = new URL("policy/", packageRoot);
 
 /** Text of the Cedar schema that every rule is checked against. */
 export function readSchema(): Promise<string> {

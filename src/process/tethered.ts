@@ -5,6 +5,7 @@
  */
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { packageRoot } from "../base/package-root.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { createDeferred } from "../base/deferred.ts";
 import { LuminaGuardError } from "../errors.ts";
@@ -18,7 +19,7 @@ export interface Tethered extends Omit<Child, "kill" | "channels" | "pid"> {
   readonly cut: () => void;
 }
 
-const tetherPath = fileURLToPath(new URL("../../bin/tether.mjs", import.meta.url));
+const tetherPath = fileURLToPath(new URL("bin/tether.mjs", packageRoot));
 
 /**
  * The command that runs another one tethered. Descriptor 3 is the tether, where the pid is said as

@@ -17,11 +17,11 @@ export async function createWatchedProgram(): Promise<WatchedProgram> {
   for (const name of ["dist", "policy", "package.json"]) {
     await cp(join(root, name), join(folder, name), { recursive: true });
   }
-  const supervisor = join(folder, "dist/runtime/kept/hold-machine.js");
+  const supervisor = join(folder, "dist/program/hold-machine.js");
   await rename(supervisor, supervisor.replace(".js", "-itself.js"));
   await writeFile(supervisor, `import "${hook}";\nawait import("./hold-machine-itself.js");\n`);
   const path = join(folder, "start.mjs");
-  await writeFile(path, `import "${hook}";\nawait import("./dist/cli/main.js");\n`);
+  await writeFile(path, `import "${hook}";\nawait import("./dist/program/main.js");\n`);
   return {
     path,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),

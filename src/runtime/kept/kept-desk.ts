@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
+import { packageRoot } from "../../base/package-root.ts";
 import { toHostError } from "../../base/host-error.ts";
 import type { Config } from "../../config/config.ts";
 import { LuminaGuardError } from "../../errors.ts";
@@ -54,9 +55,7 @@ export interface Started extends Ready {
   readonly sent?: WorkspaceFacts | undefined;
 }
 
-const program = fileURLToPath(
-  new URL("../../../dist/runtime/kept/hold-machine.js", import.meta.url),
-);
+const program = fileURLToPath(new URL("dist/program/hold-machine.js", packageRoot));
 /** a first start builds an image */
 const startTimeoutMs = 30 * 60_000;
 /** from a request to end to the supervisor's end, in `ms` */

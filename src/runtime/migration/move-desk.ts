@@ -1,4 +1,5 @@
 /** Machines that go to other hosts and come from them, as whoever asks for it sees them. */
+import { packageRoot } from "../../base/package-root.ts";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,9 +44,7 @@ interface MoveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const program = fileURLToPath(
-  new URL("../../../dist/runtime/kept/hold-machine.js", import.meta.url),
-);
+const program = fileURLToPath(new URL("dist/program/hold-machine.js", packageRoot));
 const startTimeoutMs = 30_000;
 /** between two words of a supervisor that moves a machine, in `ms` */
 const silenceMs = 5 * 60_000;
