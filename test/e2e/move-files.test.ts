@@ -1,12 +1,12 @@
 /** A machine into a file and out of it: it goes on where the file is taken, once, or stays where it was. */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { copyFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createCliHome, programPath } from "../support/cli.ts";
+import { createCliHome } from "../support/cli.ts";
 import type { CliHome } from "../support/cli.ts";
 import { MovingMachine } from "../support/moving-machine.ts";
+import { runWithSmallDisk } from "../support/small-disk.ts";
 
 let here: MovingMachine;
 let there: MovingMachine;
@@ -105,22 +105,11 @@ describe("a machine that goes into a file", () => {
     await using own = await createCliHome();
     const files = join(own.project, "files");
     mkdirSync(files);
-    const program = `'${process.execPath}' '${programPath}' vm`;
-    const script = [
-      `${program} start --name full --memory 128`,
-      `${program} migrate full --to '${files}/full.machine'; echo "code $?"`,
-      `ls -A '${files}'; ${program} exec full -- echo on; ${program} rm full`,
-    ].join(" && ");
-    const disk = ["--size", String(40 * 1024 ** 2), "--tmpfs", files];
-    const said = spawnSync("bwrap", ["--dev-bind", "/", "/", ...disk, "sh", "-c", script], {
-      encoding: "utf8",
-      env: {
-        ...process.env,
-        LUMINAGUARD_RUNTIME_DIR: own.runtimeDir,
-        LUMINAGUARD_STATE_DIR: own.stateDir,
-        LUMINAGUARD_CONFIG_DIR: own.configDir,
-      },
-    });
+    const said = runWithSmallDisk(own, files, [
+      "lg vm start --name full --memory 128",
+      `lg vm migrate full --to '${files}/full.machine'; echo "code $?"`,
+      `ls -A '${files}'; lg vm exec full -- echo on; lg vm rm full`,
+    ]);
     expect(said.stderr).toContain("no space left");
     expect(said.stdout).toBe("full\ncode 125\non\n");
   });

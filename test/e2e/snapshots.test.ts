@@ -11,15 +11,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { cp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createCliHome, programPath } from "../support/cli.ts";
+import { createCliHome } from "../support/cli.ts";
 import type { CliHome, CliOptions, CliResult } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { areGone, listFamily } from "../support/host-process.ts";
+import { runWithSmallDisk } from "../support/small-disk.ts";
 import { openTerminal } from "../support/terminal.ts";
 
 let home: CliHome;
@@ -265,22 +265,11 @@ describe("a snapshot", () => {
     await using own = await createCliHome();
     const snapshots = join(own.stateDir, "snapshots");
     mkdirSync(snapshots, { recursive: true, mode: 0o700 });
-    const program = `'${process.execPath}' '${programPath}' vm`;
-    const script = [
-      `${program} start --name full --memory 128`,
-      `${program} snapshot full; echo "code $?"`,
-      `ls -A '${snapshots}'; ${program} exec full -- echo on; ${program} rm full`,
-    ].join(" && ");
-    const disk = ["--perms", "0700", "--size", String(40 * 1024 ** 2), "--tmpfs", snapshots];
-    const said = spawnSync("bwrap", ["--dev-bind", "/", "/", ...disk, "sh", "-c", script], {
-      encoding: "utf8",
-      env: {
-        ...process.env,
-        LUMINAGUARD_RUNTIME_DIR: own.runtimeDir,
-        LUMINAGUARD_STATE_DIR: own.stateDir,
-        LUMINAGUARD_CONFIG_DIR: own.configDir,
-      },
-    });
+    const said = runWithSmallDisk(own, snapshots, [
+      "lg vm start --name full --memory 128",
+      'lg vm snapshot full; echo "code $?"',
+      `ls -A '${snapshots}'; lg vm exec full -- echo on; lg vm rm full`,
+    ]);
     expect(said.stderr).toContain("No space left");
     expect(said.stdout).toBe("full\ncode 125\non\n");
   });

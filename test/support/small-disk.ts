@@ -1,0 +1,27 @@
+/** A script of the program's commands, for which one folder lies on a disk too small for a machine's memory. */
+import { spawnSync } from "node:child_process";
+import { programPath } from "./cli.ts";
+import type { CliHome } from "./cli.ts";
+
+/** what is in use of the smallest machine's memory is three times as much */
+const diskBytes = 16 * 1024 ** 2;
+
+/** @param script in shell; `lg` is the program */
+export function runWithSmallDisk(
+  home: CliHome,
+  folder: string,
+  script: readonly string[],
+): { readonly stdout: string; readonly stderr: string } {
+  const disk = ["--perms", "0700", "--size", String(diskBytes), "--tmpfs", folder];
+  const program = `lg() { '${process.execPath}' '${programPath}' "$@"; }`;
+  const words = ["sh", "-c", `${program}; ${script.join(" && ")}`];
+  return spawnSync("bwrap", ["--dev-bind", "/", "/", ...disk, ...words], {
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      LUMINAGUARD_RUNTIME_DIR: home.runtimeDir,
+      LUMINAGUARD_STATE_DIR: home.stateDir,
+      LUMINAGUARD_CONFIG_DIR: home.configDir,
+    },
+  });
+}
