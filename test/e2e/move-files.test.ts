@@ -105,7 +105,7 @@ describe("a machine that goes into a file", () => {
     await using own = await createCliHome();
     const files = join(own.project, "files");
     mkdirSync(files);
-    const said = runWithSmallDisk(own, files, [
+    const said = runWithSmallDisk(own, { folder: files, sizeMib: 16 }, [
       "lg vm start --name full --memory 128",
       `lg vm migrate full --to '${files}/full.machine'; echo "code $?"`,
       `ls -A '${files}'; lg vm exec full -- echo on; lg vm rm full`,

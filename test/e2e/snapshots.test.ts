@@ -265,13 +265,27 @@ describe("a snapshot", () => {
     await using own = await createCliHome();
     const snapshots = join(own.stateDir, "snapshots");
     mkdirSync(snapshots, { recursive: true, mode: 0o700 });
-    const said = runWithSmallDisk(own, snapshots, [
+    const said = runWithSmallDisk(own, { folder: snapshots, sizeMib: 16 }, [
       "lg vm start --name full --memory 128",
       'lg vm snapshot full; echo "code $?"',
       `ls -A '${snapshots}'; lg vm exec full -- echo on; lg vm rm full`,
     ]);
     expect(said.stderr).toContain("No space left");
     expect(said.stdout).toBe("full\ncode 125\non\n");
+  });
+
+  it("is not forked where the disk has no room for the fork, and leaves nothing of it", async () => {
+    await using own = await createCliHome();
+    const machines = join(own.stateDir, "machines");
+    mkdirSync(machines, { recursive: true, mode: 0o700 });
+    const said = runWithSmallDisk(own, { folder: machines, sizeMib: 80 }, [
+      "lg vm start --name only --memory 128 >/dev/null",
+      "lg vm snapshot only --name kept >/dev/null",
+      'lg vm fork kept; echo "code $?"; lg vm ls --json | grep -c \'"id"\'',
+      "lg vm exec only -- echo on; lg vm rm only",
+    ]);
+    expect(said.stderr).toMatch(/no room|No space left/);
+    expect(said.stdout).toBe("code 125\n1\non\n");
   });
 
   it("in another format is not loaded, and says so", async () => {

@@ -3,16 +3,19 @@ import { spawnSync } from "node:child_process";
 import { programPath } from "./cli.ts";
 import type { CliHome } from "./cli.ts";
 
-/** what is in use of the smallest machine's memory is three times as much */
-const diskBytes = 16 * 1024 ** 2;
+export interface SmallDisk {
+  readonly folder: string;
+  /** what is in use of the smallest machine's memory are about 50 */
+  readonly sizeMib: number;
+}
 
 /** @param script in shell; `lg` is the program */
 export function runWithSmallDisk(
   home: CliHome,
-  folder: string,
+  { folder, sizeMib }: SmallDisk,
   script: readonly string[],
 ): { readonly stdout: string; readonly stderr: string } {
-  const disk = ["--perms", "0700", "--size", String(diskBytes), "--tmpfs", folder];
+  const disk = ["--perms", "0700", "--size", String(sizeMib * 1024 ** 2), "--tmpfs", folder];
   const program = `lg() { '${process.execPath}' '${programPath}' "$@"; }`;
   const words = ["sh", "-c", `${program}; ${script.join(" && ")}`];
   return spawnSync("bwrap", ["--dev-bind", "/", "/", ...disk, ...words], {
