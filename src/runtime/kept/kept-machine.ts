@@ -8,6 +8,7 @@ import type { Save } from "../../vm/hypervisor.ts";
 import type { Kept } from "../../vm/kept/kept-store.ts";
 import { findDoubt } from "../../vm/migration/doubt.ts";
 import { readJournal } from "../../vm/migration/journal.ts";
+import { connectUnblocked } from "../../wire/unblocked-socket.ts";
 import { WireClient } from "../../wire/wire-client.ts";
 import { ExecHandle } from "../exec-handle.ts";
 import type { ExecOptions } from "../exec-handle.ts";
@@ -58,7 +59,8 @@ export class KeptMachine implements Disposable {
       });
     }
     try {
-      const wire = await WireClient.connect(socketPath, { signal, timeoutMs: connectTimeoutMs });
+      const place = (): Duplex => connectUnblocked(socketPath);
+      const wire = await WireClient.connect(place, { signal, timeoutMs: connectTimeoutMs });
       return new KeptMachine(kept, wire, new SupervisorClient(wire));
     } catch (cause) {
       if (!isLuminaGuardError(cause, "TIMEOUT")) throw cause;
