@@ -2,7 +2,7 @@
  * arm64 machines on `-M virt`, emulated: an image built for another processor than the host's, booted, and
  * cloned through the whole conformance suite.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -16,12 +16,13 @@ import type { VmSpec } from "../../src/vm/spec.ts";
 import { TemplateStore } from "../../src/vm/templates/template-store.ts";
 import { describeHypervisor } from "../conformance/describe-hypervisor.ts";
 import { openArm64Image } from "../support/arm64-image.ts";
+import { removeTemplates } from "../support/remove-templates.ts";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lg-"));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => removeTemplates(folder));
 
 async function emulate(runtimeDir: string, templates?: TemplateStore): Promise<QemuHypervisor> {
   await using lumina = await createLuminaGuard();

@@ -4,7 +4,7 @@
  * names it and KVM runs machines.
  */
 import { mkdtempSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -28,9 +28,10 @@ import type { VmSpec } from "../../src/vm/spec.ts";
 import { TemplateStore } from "../../src/vm/templates/template-store.ts";
 import { describeHypervisor } from "../conformance/describe-hypervisor.ts";
 import { plantFakeFirecracker } from "../support/fake-firecracker.ts";
+import { removeTemplates } from "../support/remove-templates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lg-fire-"));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => removeTemplates(folder));
 
 async function baseSpec(): Promise<VmSpec> {
   await using lumina = await createLuminaGuard();
