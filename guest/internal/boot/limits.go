@@ -3,6 +3,8 @@ package boot
 import (
 	"log"
 	"syscall"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // Limits that commands inherit. The agent itself, as the first process, is
@@ -24,7 +26,7 @@ func setLimits() {
 		}
 	}
 	set(syscall.RLIMIT_NOFILE, openFilesMax)
-	set(rlimitNproc, processLimit(freeMemory()))
+	set(rlimitNproc, processLimit(quick.FreeMemory()))
 }
 
 // processLimit keeps a fork bomb from filling a small machine's free memory.
@@ -37,12 +39,4 @@ func processLimit(memory uint64) uint64 {
 		return processesMax
 	}
 	return n
-}
-
-func freeMemory() uint64 {
-	var info syscall.Sysinfo_t
-	if err := syscall.Sysinfo(&info); err != nil {
-		panic(err) // it has no way to fail
-	}
-	return uint64(info.Freeram) * uint64(info.Unit)
 }

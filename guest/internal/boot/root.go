@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // The root is an overlay:
@@ -162,7 +164,7 @@ func makeTemporary() error {
 
 // mountScratch has huge pages for those who ask, where the kernel has them.
 func mountScratch(percent int) error {
-	size := fmt.Sprintf("size=%d,mode=0755", freeMemory()/100*uint64(percent))
+	size := fmt.Sprintf("size=%d,mode=0755", quick.FreeMemory()/100*uint64(percent))
 	m := mount{"scratch", scratch, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, size + ",huge=advise"}
 	err := m.do()
 	if errors.Is(err, syscall.EINVAL) {

@@ -3,6 +3,8 @@ package machine
 import (
 	"syscall"
 	"unsafe"
+
+	"luminaguard/guest/internal/quick"
 )
 
 // What a machine's boot leaves behind lies in memory that nobody uses any
@@ -37,10 +39,14 @@ func scrub(reserve uint64) (int64, error) {
 		return 0, err
 	}
 	for at := 0; at < len(memory); at += scrubPart {
-		if free, err := freeBytes(); err != nil || free < reserve+scrubPart {
-			return int64(at), err
+		if quick.FreeMemory() < reserve+scrubPart {
+			return int64(at), nil
 		}
-		if err := advise(memory[at:at+scrubPart], madvisePopulateWrite); err != nil {
+		err := advise(memory[at:at+scrubPart], madvisePopulateWrite)
+		if err == syscall.ENOMEM { // somebody else was first
+			return int64(at), nil
+		}
+		if err != nil {
 			return int64(at), err
 		}
 	}
@@ -54,10 +60,4 @@ func advise(memory []byte, advice uintptr) error {
 		return errno
 	}
 	return nil
-}
-
-func freeBytes() (uint64, error) {
-	var info syscall.Sysinfo_t
-	err := syscall.Sysinfo(&info)
-	return uint64(info.Freeram) * uint64(info.Unit), err
 }

@@ -1,13 +1,13 @@
 package machine
 
-import "testing"
+import (
+	"testing"
+
+	"luminaguard/guest/internal/quick"
+)
 
 func TestScrubTakesFreeMemoryUpToItsBound(t *testing.T) {
-	free, err := freeBytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if free < 2*scrubBytesMax {
+	if quick.FreeMemory() < 2*scrubBytesMax {
 		t.Skip("this host has too little memory")
 	}
 	if n, err := scrub(scrubReserve); err != nil || n != scrubBytesMax {
@@ -16,11 +16,7 @@ func TestScrubTakesFreeMemoryUpToItsBound(t *testing.T) {
 }
 
 func TestScrubLeavesTheReserveAlone(t *testing.T) {
-	free, err := freeBytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := scrub(2 * free); err != nil || n != 0 {
+	if n, err := scrub(2 * quick.FreeMemory()); err != nil || n != 0 {
 		t.Fatal(n, err)
 	}
 }

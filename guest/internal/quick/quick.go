@@ -89,3 +89,12 @@ func errnoOrNil(errno syscall.Errno) error {
 	}
 	return nil
 }
+
+// FreeMemory counts the bytes that nobody uses.
+func FreeMemory() uint64 {
+	var info syscall.Sysinfo_t
+	if err := failure(syscall.RawSyscall(syscall.SYS_SYSINFO, uintptr(unsafe.Pointer(&info)), 0, 0)); err != nil {
+		panic(err) // it has no way to fail
+	}
+	return uint64(info.Freeram) * uint64(info.Unit)
+}
