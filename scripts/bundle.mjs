@@ -4,7 +4,7 @@
  * their licences, in dist/program/licences.txt; those with native code, WebAssembly or a state that a
  * program may share stay packages.
  */
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -46,4 +46,3 @@ const licences = joined.map((name) => {
   return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
 });
 writeFileSync(join(output, "licences.txt"), licences.join(`\n${"-".repeat(72)}\n\n`));
-if (!existsSync(join(output, "main.js"))) throw new Error("there is no program");

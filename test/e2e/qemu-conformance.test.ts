@@ -37,7 +37,7 @@ test("a template keeps nothing of what its machine's boot left in memory that no
   if (!(hypervisor instanceof QemuHypervisor)) throw new Error("QEMU is chosen here");
   const key = await hypervisor.templateKey(await baseSpec());
   const { blocks } = statSync(join(lumina.config.cacheDir, "templates", key, "ram"));
-  // 96 MiB as the boot leaves it, 57 MiB of them in use
+  // 96 MiB as the boot leaves it, 49 MiB of them in use
   expect(blocks * 512).toBeLessThan(70 * 1024 ** 2);
 });
 
