@@ -103,10 +103,8 @@ export async function digHoles(path: string, signal?: AbortSignal): Promise<void
     await runProgram("fallocate", ["--dig-holes", "--", path], { signal });
   } catch (error) {
     signal?.throwIfAborted();
-    const isUseless = (["TOOL_MISSING", "PROCESS_FAILED"] as const).some((code) =>
-      isLuminaGuardError(error, code),
-    );
-    if (!isUseless) throw error;
+    if (isLuminaGuardError(error, "TOOL_MISSING")) return;
+    if (!isLuminaGuardError(error, "PROCESS_FAILED")) throw error;
   }
 }
 
