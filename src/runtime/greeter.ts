@@ -115,11 +115,16 @@ async function warm(
 }
 
 /** Says hello on a connection, which is closed where that fails. */
-async function greetOn(client: WireClient, vmId: string, signal: AbortSignal): Promise<WireClient> {
+async function greetOn(
+  client: WireClient,
+  vmId: string,
+  signal: AbortSignal,
+  timeoutMs?: number,
+): Promise<WireClient> {
   const onAbort = (): void => client.close();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    await client.resume(vmId, { signal });
+    await client.resume(vmId, { signal, timeoutMs });
     return client;
   } catch (error) {
     client.close();
@@ -130,8 +135,8 @@ async function greetOn(client: WireClient, vmId: string, signal: AbortSignal): P
 }
 
 /**
- * Tries again, each time for longer, until the signal ends it: what the agent still says to the host
- * before would break the connection of this one. To be greeted twice does a machine no harm.
+ * Says hello at once, and again, each time for longer, until the signal ends it: what the agent still says to
+ * the host before would break the connection of this one. To be greeted twice does a machine no harm.
  */
 async function greetRestored(
   place: WirePlace,
@@ -139,13 +144,15 @@ async function greetRestored(
   signal: AbortSignal,
   clock?: Clock,
 ): Promise<WireClient> {
+  let client: WireClient | undefined = WireClient.open(place, clock);
   for (let timeoutMs = restoredTryTimeoutMs; ; timeoutMs *= 2) {
     try {
-      const client = await WireClient.connect(place, { signal, timeoutMs, clock });
-      return await greetOn(client, vmId, signal);
+      client ??= await WireClient.connect(place, { signal, timeoutMs, clock });
+      return await greetOn(client, vmId, signal, timeoutMs);
     } catch (error) {
       signal.throwIfAborted();
       if (!isPassing(error)) throw error;
+      client = undefined;
     }
   }
 }

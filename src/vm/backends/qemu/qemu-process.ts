@@ -6,18 +6,21 @@ import { chmod } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../../base/clock.ts";
 import type { ConfinementTools } from "../../walls/confinement.ts";
-import type { VmExit } from "../../hypervisor.ts";
+import type { VmExit, WirePlace } from "../../hypervisor.ts";
 import type { MachineFolder } from "../../register/machine-folder.ts";
 import type { MemoryFilling } from "../../memory-file.ts";
 import type { VmSpec } from "../../spec.ts";
 import { startVmm } from "../../vmm-process.ts";
 import { thaw } from "./freeze.ts";
+import { meetWire } from "./meet-wire.ts";
 import { qemuFds } from "./qemu-args.ts";
 import { QmpClient } from "./qmp.ts";
 
 export interface QemuProcess {
   readonly pid: number;
   readonly control: QmpClient;
+  /** where the guest is spoken to */
+  readonly wire: WirePlace;
   /** where device state goes out, in the machine's own folder */
   readonly statePath: string;
   /** settles when the process is gone and the machine's folder removed */
@@ -38,6 +41,9 @@ export interface IncomingLoad {
   /** what is still to be copied into its memory file
    * @default nothing */
   readonly memory?: MemoryFilling | undefined;
+  /** it was spoken to when it was frozen
+   * @default false */
+  readonly hadHost?: boolean | undefined;
 }
 
 export interface QemuStart {
@@ -61,8 +67,9 @@ const setUpTimeoutMs = 10_000;
 
 /** Starts QEMU and waits until its sockets listen. On failure nothing is left behind. */
 export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise<QemuProcess> {
-  const { folder, load } = start;
+  const { folder, load, clock } = start;
   const isIncoming = load !== undefined || start.awaitsMachine === true;
+  const hadHost = load?.hadHost ?? start.awaitsMachine === true;
   const vmm = await startVmm({
     ...start,
     command: [start.binary, ...start.args],
@@ -73,14 +80,20 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   });
   const [, controlChannel, , stateChannel] = vmm.channels;
   if (controlChannel === undefined) throw new Error("three channels were asked for");
-  const control = new QmpClient(controlChannel, start.clock);
-  await vmm.orFail(async (died) => {
-    const thawing = thawInto(stateChannel, control, load);
-    thawing.catch(() => undefined); // awaited below, once the hypervisor is ready
-    await Promise.race([control.ready(setUpTimeoutMs, signal), died]);
+  const control = new QmpClient(controlChannel, clock);
+  const wirePath = `${folder.path}/wire.sock`;
+  const wire = await vmm.orFail(async (died) => {
+    const set = Promise.race([control.ready(setUpTimeoutMs, signal), died]);
     // root made it for the machine's own user: nobody else may speak on the wire
-    await chmod(`${folder.path}/wire.sock`, 0o600);
+    const open = set.then(() => chmod(wirePath, 0o600));
+    const met = open.then(() =>
+      hadHost ? meetWire(wirePath, control, { signal, clock }) : wirePath,
+    );
+    const thawing = thawInto(stateChannel, control, load, hadHost ? met : undefined);
+    thawing.catch(() => undefined); // awaited below, once the hypervisor is ready
+    const place = await met;
     await thawing;
+    return place;
   });
   const quit = async (): Promise<void> => {
     vmm.expectEnd();
@@ -90,7 +103,7 @@ export async function startQemu(start: QemuStart, signal?: AbortSignal): Promise
   };
   const { pid, exited, consoleTail, kill } = vmm;
   const statePath = `${folder.path}/state.sock`;
-  const base = { pid, control, statePath, exited, consoleTail, quit, kill };
+  const base = { pid, control, wire, statePath, exited, consoleTail, quit, kill };
   return { ...base, incoming: stateChannel };
 }
 
@@ -98,8 +111,9 @@ async function thawInto(
   channel: Duplex | undefined,
   control: QmpClient,
   load: IncomingLoad | undefined,
+  met: Promise<unknown> | undefined,
 ): Promise<void> {
   if (channel === undefined || load === undefined) return;
-  await load.memory?.finish();
+  await Promise.all([load.memory?.finish(), met]);
   await thaw(control, channel, load.state);
 }

@@ -121,6 +121,7 @@ export class QemuHypervisor implements Hypervisor {
     const frozen: FrozenMachine = {
       ramPath: join(saved.folder, savedFiles.memory),
       state: await readFile(join(saved.folder, savedFiles.devices)),
+      hadHost: true,
     };
     const launched = await this.#start(config, frozen, signal);
     await this.#greet(launched, config, signal);
@@ -166,13 +167,13 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #greet(
-    { vmm, folder, wirePath }: Launched,
+    { vmm, folder }: Launched,
     config: SpawnConfig,
     signal?: AbortSignal,
   ): Promise<void> {
     try {
       await orDeath(vmm, config, signal, (scope) =>
-        config.greeter.greet(wirePath, folder.id, scope),
+        config.greeter.greet(vmm.wire, folder.id, scope),
       );
     } catch (error) {
       await vmm.kill();
@@ -271,16 +272,17 @@ export class QemuHypervisor implements Hypervisor {
       return this.#launch(config, await this.#memoryOf(config, signal), "boots", signal);
     }
     const { memoryFolder } = config;
+    const { state, hadHost } = frozen;
     if (memoryFolder === undefined || !this.#canSave) {
       const use = (await this.#mapsReadOnly()) ? "clone-readonly" : "clone";
       const ram: RamFile = { path: frozen.ramPath, use };
-      return this.#launch(config, ram, "incoming", signal, { state: frozen.state });
+      return this.#launch(config, ram, "incoming", signal, { state, hadHost });
     }
     const ram: RamFile = { path: join(memoryFolder, savedFiles.memory), use: "source" };
     const memory = await createFilling(frozen.ramPath, ram.path, { signal });
     try {
       await this.#openToMachine(ram.path);
-      return await this.#launch(config, ram, "incoming", signal, { state: frozen.state, memory });
+      return await this.#launch(config, ram, "incoming", signal, { state, hadHost, memory });
     } catch (error) {
       await memory.giveUp();
       throw error;
@@ -382,4 +384,6 @@ interface Launched {
 interface FrozenMachine {
   readonly ramPath: string;
   readonly state: Buffer;
+  /** it was spoken to when it was frozen @default false */
+  readonly hadHost?: boolean | undefined;
 }
