@@ -60,3 +60,6 @@ npm run --silent conformance:client
 
 say "real machines"
 npm run --silent test:e2e
+
+say "a newer QEMU"
+sh scripts/newer-qemu.sh

@@ -26,6 +26,7 @@ import { createOwnLumina } from "../support/lumina.ts";
 import type { OwnLumina } from "../support/lumina.ts";
 import { makeTempDir } from "../support/make-tree.ts";
 import { fillCache } from "../support/own-cache.ts";
+import { opensTemplatesReadOnly } from "../support/template-access.ts";
 
 const memoryMib = 128;
 const isRoot = process.getuid?.() === 0;
@@ -33,11 +34,14 @@ const isRoot = process.getuid?.() === 0;
 const temp = makeTempDir();
 let own: OwnLumina;
 let templates: string;
+/** a machine that broke out has no way to write there */
+let isReadOnly: boolean;
 beforeAll(async () => {
   const cacheDir = join(temp.path, "cache");
   await fillCache(cacheDir);
   own = await createOwnLumina({ cacheDir });
   templates = join(cacheDir, "templates");
+  isReadOnly = await opensTemplatesReadOnly(own.lumina);
   expect((await boot()).at(-1)).toBe("cloning");
 });
 afterAll(async () => {
@@ -64,6 +68,13 @@ async function boot(): Promise<readonly string[]> {
 /** Which file the template is: a template that is made again is another. */
 const identity = (): bigint => lstatSync(join(template(), "ram"), { bigint: true }).ino;
 
+/** Its memory file, by the descriptor that its hypervisor holds. */
+function ramOf({ pid }: { readonly pid: number }): string {
+  const ram = listDescriptors(pid).find(({ target }) => target.endsWith("/ram"));
+  if (ram === undefined) throw new Error("it holds no memory file open");
+  return `/proc/${pid}/fd/${ram.number}`;
+}
+
 async function expectMadeAgain(before: bigint): Promise<void> {
   expect(await boot()).toEqual(["freezing template", "cloning"]);
   expect(identity()).not.toBe(before);
@@ -71,15 +82,23 @@ async function expectMadeAgain(before: bigint): Promise<void> {
 }
 
 describe("a template that is changed", () => {
-  it("through the descriptor of a machine that broke out of its hypervisor is made again", async () => {
+  it("through the descriptor of a machine that broke out of its hypervisor is made again", async (context) => {
+    context.skip(isReadOnly, "from QEMU 8.2 on it has no such descriptor");
     const before = identity();
     await using machine = await own.lumina.spawn({ memoryMib });
-    const ram = listDescriptors(machine.pid).find(({ target }) => target.endsWith("/ram"));
-    expect(ram).toBeDefined();
-    const descriptor = openSync(`/proc/${machine.pid}/fd/${ram?.number ?? 0}`, "r+");
+    const descriptor = openSync(ramOf(machine), "r+");
     writeSync(descriptor, Buffer.from("owned"), 0, 5, 4096);
     closeSync(descriptor);
     await expectMadeAgain(before);
+  });
+
+  it("cannot be so through the descriptor of a machine, from QEMU 8.2 on", async (context) => {
+    context.skip(!isReadOnly, "before QEMU 8.2 the descriptor is one for writing");
+    const before = identity();
+    await using machine = await own.lumina.spawn({ memoryMib });
+    expect(() => openSync(ramOf(machine), "r+")).toThrow("EROFS");
+    expect(await boot()).toEqual(["cloning"]);
+    expect(identity()).toBe(before);
   });
 
   it("with its times set back is made again", async () => {
@@ -93,7 +112,8 @@ describe("a template that is changed", () => {
     await expectMadeAgain(before);
   });
 
-  it("in a way that leaves no trace in its times is found by its hash after the next machine's end", async () => {
+  it("in a way that leaves no trace in its times is found by its hash after the next machine's end", async (context) => {
+    context.skip(isReadOnly, "from QEMU 8.2 on no machine could have written it");
     const before = identity();
     // as a change that the file's times do not show: the manifest is given the new times
     const manifestPath = join(template(), "template.json");
