@@ -165,7 +165,8 @@ describe("a shell in a kept machine", () => {
       terminal.types("clear; echo size $(stty size)\r");
       return (await terminal.sees(/size \d+ \d+/)).includes("size 20 70");
     });
-    await says("sleep 1000", "sleep 1000");
+    // an interrupt before the command runs would be the shell's, which goes on
+    await says("sh -c 'echo run''ning; exec sleep 1000'", "running");
     terminal.press("C-c");
     await says("echo after $?", "after 130");
     await says("exit 3", "exit code 3");
