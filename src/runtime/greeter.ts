@@ -13,8 +13,8 @@ const reachTimeoutMs = vmLimits.bootTimeoutMsMax;
 /** an agent that took a connection answers it well within this time, in `ms` */
 const reachTryMs = 5_000;
 /**
- * The guest agent takes a host for gone when it has not seen it for 20 ms (docs/wire.md). A machine frozen
- * before that is right all the same, but each clone would do the waiting again.
+ * The guest agent needs about 2 ms to reopen its port after the host left. A machine frozen before
+ * that is right all the same, but each clone would do the reopening again.
  */
 const reopenMs = 100;
 /**

@@ -22,22 +22,13 @@ import (
 // comes, so a read of 0 while none was there means "wait"; when one was, it
 // means that the host is gone. Data does not tell: it comes by an interrupt,
 // word of its sender by a work queue, so a new host's first bytes may be here
-// before the driver knows of it, and a read of 0 may be late word of the host
-// before: whoever is there by then is soon known. The port stays open in
-// between: what the next host sends at once would be lost by a close.
+// before the driver knows of it. The port stays open in between: what the next
+// host sends at once would be lost by a close.
 type port struct {
-	file  *os.File
-	raw   syscall.RawConn
-	sleep func(time.Duration)
-	met   bool // the driver knows of a host, as far as we know
+	file *os.File
+	raw  syscall.RawConn
+	met  bool // the driver knows of a host, as far as we know
 }
-
-// goneFor is how long a host that was there may seem gone, and lookAgain the
-// pause between two looks. Two messages in one work queue are far quicker.
-const (
-	goneFor   = 20 * time.Millisecond
-	lookAgain = 2 * time.Millisecond
-)
 
 // chunkMax is how much one write takes; the driver would cut it there anyway.
 const chunkMax = 32 << 10
@@ -76,7 +67,7 @@ func servePort(device string, handler h2.Handler) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: device, Err: err}
 	}
-	p := &port{file: os.NewFile(uintptr(fd), device), sleep: time.Sleep}
+	p := &port{file: os.NewFile(uintptr(fd), device)}
 	defer p.file.Close()
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		return err
@@ -98,28 +89,25 @@ func servePort(device string, handler h2.Handler) error {
 }
 
 func (p *port) Read(b []byte) (n int, err error) {
-	for gone := time.Duration(0); ; gone += lookAgain {
-		waitErr := p.raw.Read(func(fd uintptr) bool {
-			n, err = readPages(int(fd), b)
-			if err == syscall.EAGAIN {
-				p.met = true // without a host it would have been 0
-				gone = 0
-				return false
-			}
-			return n != 0 || err != nil || p.met
-		})
-		if waitErr != nil {
-			return 0, waitErr
+	waitErr := p.raw.Read(func(fd uintptr) bool {
+		n, err = readPages(int(fd), b)
+		if err == syscall.EAGAIN {
+			p.met = true // without a host it would have been 0
+			return false
 		}
-		if err != nil || n > 0 {
-			return n, err
-		}
-		if gone >= goneFor {
-			p.met = false
-			return 0, io.EOF
-		}
-		p.sleep(lookAgain)
+		return n != 0 || err != nil || p.met
+	})
+	if waitErr != nil {
+		return 0, waitErr
 	}
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		p.met = false
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // readPages reads until a page comes that is not full, and probably the last:

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // aFifo reads as a port does: 0 while nobody has it open for writing, EAGAIN
@@ -66,7 +65,7 @@ func TestDataThatComesBeforeWordOfItsHostIsNotTheEndOfAHost(t *testing.T) {
 	say := func(text string) { w := writer(t, name); w.WriteString(text); w.Close() }
 	say("first")
 	link := &waits{fd: fd, events: []func(){func() { say("second") }}}
-	p := &port{raw: link, sleep: func(time.Duration) {}}
+	p := &port{raw: link}
 	b := make([]byte, 16)
 	n, err := p.Read(b)
 	expect(t, string(b[:n]), "first")
@@ -82,7 +81,7 @@ func TestAHostThatWasThereAndLeavesIsTheEnd(t *testing.T) {
 	host := writer(t, name)
 	host.WriteString("x")
 	link := &waits{fd: fd, events: []func(){func() { host.Close() }}}
-	p := &port{raw: link, sleep: func(time.Duration) {}}
+	p := &port{raw: link}
 	b := make([]byte, 16)
 	n, err := p.Read(b)
 	expect(t, n, 1)
@@ -94,34 +93,12 @@ func TestAHostThatWasThereAndLeavesIsTheEnd(t *testing.T) {
 	expect(t, err, os.ErrDeadlineExceeded) // waits for the next
 }
 
-func TestLateWordOfTheHostBeforeIsNotTheEndOfThisOne(t *testing.T) {
-	fd, name := aFifo(t)
-	before := writer(t, name)
-	before.WriteString("x")
-	link := &waits{fd: fd, events: []func(){func() { before.Close() }}}
-	var slept time.Duration
-	p := &port{raw: link, sleep: func(d time.Duration) {
-		slept += d
-		if slept == goneFor {
-			host := writer(t, name)
-			t.Cleanup(func() { host.Close() })
-			host.WriteString("this one's")
-		}
-	}}
-	b := make([]byte, 16)
-	p.Read(b)
-	n, err := p.Read(b)
-	expect(t, string(b[:n]), "this one's")
-	expect(t, err, nil)
-	link.expectAll(t)
-}
-
 func TestReadingTakesAllThatLiesReady(t *testing.T) {
 	fd, name := aFifo(t)
 	w := writer(t, name)
 	defer w.Close()
 	w.Write(make([]byte, 3*pageSize))
-	p := &port{raw: &waits{fd: fd}, sleep: func(time.Duration) {}}
+	p := &port{raw: &waits{fd: fd}}
 	n, err := p.Read(make([]byte, 4*pageSize))
 	expect(t, n, 3*pageSize)
 	expect(t, err, nil)
